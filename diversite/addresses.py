@@ -1,0 +1,83 @@
+"""The address plan: private space, pinned by name.
+
+A site's network and a link's two addresses come from a hash of the name, and the next free slot where two names meet.
+So adding an item at the end of a map moves no other item's addresses.
+
+    10.128.0.0/9    sites, a /22 each
+    10.0.0.0/12     links, a /31 each
+    fd../48         sites, a /64 each (unique local, RFC 4193), where the provider has IPv6 in private networks
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from ipaddress import IPv4Address, IPv4Network, IPv6Network
+
+from diversite.errors import PlanError
+
+SITE_SPACE = IPv4Network("10.128.0.0/9")
+LINK_SPACE = IPv4Network("10.0.0.0/12")
+SITE_PREFIX = 22
+LINK_PREFIX = 31
+
+FIRST_OFFSET = {"gateway": 1, "entry": 16, "monitor": 48, "validator": 256, "engine": 512}
+"""Where the addresses of a role begin in its site's network."""
+ROLE_SPAN = {"gateway": 2, "entry": 32, "monitor": 16, "validator": 256, "engine": 256}
+"""How many addresses a role has in a site."""
+
+
+def site_networks(names: Iterable[str]) -> dict[str, IPv4Network]:
+    """The network of each site, in the order of the topology."""
+    return dict(zip_slots(names, SITE_SPACE, SITE_PREFIX))
+
+
+def link_networks(names: Iterable[str]) -> dict[str, IPv4Network]:
+    """The /31 of each link, in the order of the topology."""
+    return dict(zip_slots(names, LINK_SPACE, LINK_PREFIX))
+
+
+def site_networks_v6(venue: str, networks: dict[str, IPv4Network]) -> dict[str, IPv6Network]:
+    """The /64 of each site: the venue's own /48, then the slot of the site's IPv4 network."""
+    venue_bits = _digest(venue) & ((1 << 40) - 1)
+    base = (0xFD << 120) | (venue_bits << 80)
+    return {name: IPv6Network((base | (_slot_of(network) << 64), 64)) for name, network in networks.items()}
+
+
+def host_address(network: IPv4Network, role: str, position: int) -> IPv4Address:
+    """The address of the `position`-th host of a role in a site; `PlanError` where the role's span is used up."""
+    if position >= ROLE_SPAN[role]:
+        raise PlanError(
+            f"site network {network}: no address left for {role} number {position + 1}; a site holds at most "
+            f"{ROLE_SPAN[role]} hosts of that role. Put the others into another site."
+        )
+    return network[FIRST_OFFSET[role] + position]
+
+
+def zip_slots(names: Iterable[str], space: IPv4Network, prefix: int) -> list[tuple[str, IPv4Network]]:
+    """A network of `prefix` bits for each name, from a hash of the name, without overlap."""
+    size = 1 << (prefix - space.prefixlen)
+    step = 1 << (32 - prefix)
+    taken: set[int] = set()
+    result = []
+    for name in names:
+        slot = _free_slot(_digest(name) % size, size, taken, space)
+        taken.add(slot)
+        result.append((name, IPv4Network((int(space.network_address) + slot * step, prefix))))
+    return result
+
+
+def _free_slot(wanted: int, size: int, taken: set[int], space: IPv4Network) -> int:
+    if len(taken) >= size:
+        raise PlanError(f"address space {space}: all {size} networks are taken. Use fewer sites or links.")
+    while wanted in taken:
+        wanted = (wanted + 1) % size
+    return wanted
+
+
+def _slot_of(network: IPv4Network) -> int:
+    return (int(network.network_address) - int(SITE_SPACE.network_address)) >> (32 - network.prefixlen)
+
+
+def _digest(name: str) -> int:
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big")

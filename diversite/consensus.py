@@ -1,0 +1,128 @@
+"""The time of consensus over a latency matrix: one commit, the order limit, time-outs, and stalls.
+
+All functions work on sites, not nodes: validators of one site hear and speak at the same time, so their power adds up.
+`OneWay` maps (site, site) to the one-way delay in milliseconds; `Power` maps a site to the voting power that stands
+there. A Byzantine quorum is more than two thirds of the whole power.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean, median
+
+OneWay = Mapping[tuple[str, str], float]
+Power = Mapping[str, int]
+
+PROCESSING_MS = 150.0
+"""What making, gossiping and checking a proposal takes beside the wire: the p99 of a seven-node lab with every wire at
+zero (lab findings, 2026: p50 81 ms at a 2 ms gossip sleep), rounded up."""
+ROUNDING_MS = 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class Timing:
+    """CometBFT's time-outs, in milliseconds, and its gossip pace."""
+
+    propose_ms: int
+    propose_delta_ms: int
+    prevote_ms: int
+    prevote_delta_ms: int
+    precommit_ms: int
+    precommit_delta_ms: int
+    commit_ms: int = 0
+    empty_blocks_interval_ms: int = 1000
+    gossip_sleep_ms: int = 2
+    flush_throttle_ms: int = 1
+    hop_ms_max: float
+    """The longest one-way delay between two validators, from which the rest follows."""
+
+
+def timing(one_way: OneWay, power: Power) -> Timing:
+    """Time-outs from the latency matrix.
+
+    A proposal must reach the farthest validator although that one entered the height last: two hops of skew and two for
+    the proposal, and the processing. Votes need one hop of skew and one for the vote.
+    """
+    hop = max((one_way[a, b] for a in power for b in power), default=0.0)
+    votes = _round_up(2 * hop + PROCESSING_MS / 2)
+    return Timing(
+        propose_ms=_round_up(4 * hop + PROCESSING_MS),
+        propose_delta_ms=100,
+        prevote_ms=votes,
+        prevote_delta_ms=50,
+        precommit_ms=votes,
+        precommit_delta_ms=50,
+        hop_ms_max=hop,
+    )
+
+
+def quorum_arrival_ms(arrivals: Iterable[tuple[float, int]], total: int) -> float:
+    """When more than two thirds of `total` have arrived; infinite where they never do."""
+    heard = 0
+    for when, power in sorted(arrivals):
+        heard += power
+        if 3 * heard > 2 * total:
+            return when
+    return math.inf
+
+
+def quorum_rtt_ms(one_way: OneWay, power: Power, site: str, total: int | None = None) -> float:
+    """The round trip within which a site hears from a quorum, itself included.
+
+    `power` holds who is up; `total` is the power of the whole set (default: all are up).
+    """
+    whole = sum(power.values()) if total is None else total
+    return quorum_arrival_ms(
+        ((one_way[site, other] + one_way[other, site], share) for other, share in power.items()), whole
+    )
+
+
+def commit_ms(one_way: OneWay, power: Power, proposer: str, total: int | None = None) -> dict[str, float]:
+    """When each validator site has the commit of a proposal that left `proposer` at zero.
+
+    A site prevotes when the proposal is there, precommits at a quorum of prevotes, has the commit at a quorum of
+    precommits. No processing time: the exact limit of the placement.
+    """
+    whole = sum(power.values()) if total is None else total
+    prevoted = {site: one_way[proposer, site] for site in power}
+    locked = _next_phase(one_way, power, prevoted, whole)
+    return _next_phase(one_way, power, locked, whole)
+
+
+def order_limit_ms(one_way: OneWay, power: Power, entrances: Sequence[str], rotation: Sequence[str]) -> float:
+    """L: what an order's acknowledgement takes at the median if nothing but the wire took time.
+
+    The median over entrance e and proposer p of d(e, p) + C(p, e), plus half the mean of C(p, next proposer): an order
+    waits on average half a block for its turn. `entrances` and `rotation` are validator sites.
+    """
+    commits = {proposer: commit_ms(one_way, power, proposer) for proposer in set(rotation)}
+    ways = [one_way[entrance, p] + commits[p][entrance] for entrance in entrances for p in rotation]
+    following = [*rotation[1:], rotation[0]]
+    return median(ways) + fmean(commits[p][after] for p, after in zip(rotation, following, strict=True)) / 2
+
+
+def stall_ms(timing: Timing, dead_in_a_row: int) -> float:
+    """S(k): how long one height stands still when the next k proposers in a row are dead.
+
+    Σ over rounds r < k of (propose + r·Δpropose) + (precommit + r·Δprecommit) + 2 hops, plus 3 hops for the round that
+    succeeds. Nil prevotes of all lead straight to precommit; its wait is added, prevote's only where prevotes split.
+    """
+    hop = timing.hop_ms_max
+    rounds = sum(
+        timing.propose_ms + r * timing.propose_delta_ms + timing.precommit_ms + r * timing.precommit_delta_ms + 2 * hop
+        for r in range(dead_in_a_row)
+    )
+    return rounds + 3 * hop if dead_in_a_row else 0.0
+
+
+def _next_phase(one_way: OneWay, power: Power, spoke: Mapping[str, float], total: int) -> dict[str, float]:
+    return {
+        site: quorum_arrival_ms(((spoke[other] + one_way[other, site], share) for other, share in power.items()), total)
+        for site in power
+    }
+
+
+def _round_up(value_ms: float) -> int:
+    return math.ceil(value_ms / ROUNDING_MS) * ROUNDING_MS
