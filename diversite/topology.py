@@ -20,7 +20,14 @@ VALIDATORS_MAX = 200
 LINKS_MAX = 512
 NAME_LENGTH_MAX = 16
 
-Name = Annotated[str, StringConstraints(pattern=rf"^[a-z][a-z0-9-]{{0,{NAME_LENGTH_MAX - 1}}}$")]
+NAME_PATTERN = rf"^[a-z]([a-z0-9-]{{0,{NAME_LENGTH_MAX - 2}}}[a-z0-9])?$"
+PLACE_PATTERN = r"^(aws|gcp|hetzner)/[a-z0-9-]{1,40}/[a-z0-9-]{1,40}$"
+MACHINE_PATTERN = r"^[a-z][a-z0-9.-]{1,39}$"
+MARKET_PATTERN = r"^[A-Z0-9-]{1,16}$"
+
+Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
+PlaceId = Annotated[str, StringConstraints(pattern=PLACE_PATTERN)]
+Machine = Annotated[str, StringConstraints(pattern=MACHINE_PATTERN)]
 Provider = Literal["aws", "gcp", "hetzner"]
 DomainKind = Literal[
     "host",
@@ -47,7 +54,7 @@ Milliseconds = Annotated[float, Field(gt=0, le=60_000)]
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, use_attribute_docstrings=True)
 
 
 class Consensus(_Part):
@@ -94,17 +101,17 @@ class Bounds(_Part):
 class Site(_Part):
     """A place where hosts stand."""
 
-    at: str
+    at: PlaceId
     """`provider/region/zone`, by physical identity: an AWS AZ ID, a Google zone, a Hetzner location."""
     account: Name | None = None
-    """The provider account (AWS account, Google or Hetzner project) by the venue's name for it; default: one a provider."""
+    """The provider account (AWS account, Google or Hetzner project), as the venue calls it; default: one a provider."""
 
 
 class Validator(_Part):
     """A host that proposes blocks and votes on them."""
 
     site: Name
-    machine: str
+    machine: Machine
     power: Annotated[int, Field(ge=1, le=1_000)] = 1
     """Relative voting power. The plan scales it, so that the order of proposers is fixed."""
     release: Name | None = None
@@ -115,7 +122,7 @@ class Engine(_Part):
     """A host that matches the orders of committed blocks, beside a validator of its site."""
 
     site: Name
-    machine: str
+    machine: Machine
     release: Name | None = None
 
 
@@ -136,7 +143,7 @@ class OrderEntry(_Part):
     """A balancer that accepts orders at a site and passes them to engines that could acknowledge."""
 
     site: Name
-    machine: str
+    machine: Machine
     orders_per_second_per_client_max: Annotated[int, Field(ge=1, le=100_000)] = 200
 
 
@@ -144,7 +151,7 @@ class Monitor(_Part):
     """A host that watches every site and raises alerts."""
 
     site: Name
-    machine: str
+    machine: Machine
 
 
 class Market(_Part):
@@ -178,7 +185,7 @@ class Topology(_Part):
     survive: Annotated[tuple[Objective, ...], Field(min_length=1, max_length=64)]
     bounds: Bounds = Bounds()
     markets: Annotated[
-        dict[Annotated[str, StringConstraints(pattern=r"^[A-Z0-9-]{1,16}$")], Market], Field(max_length=64)
+        dict[Annotated[str, StringConstraints(pattern=MARKET_PATTERN)], Market], Field(min_length=1, max_length=64)
     ] = {"BTC-PERP": Market()}
     sites: Annotated[dict[Name, Site], Field(min_length=1, max_length=SITES_MAX)]
     validators: Annotated[dict[Name, Validator], Field(min_length=1, max_length=VALIDATORS_MAX)]
