@@ -1,0 +1,148 @@
+"""The catalogue as one object: look-ups by name, and the error with the nearest names where there is none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import date
+from difflib import get_close_matches
+from functools import cache, cached_property
+from itertools import chain
+
+from diversite.catalog.facts import Grid, Measurement, Metro, Place, Region, Source
+from diversite.catalog.reading import (
+    Node,
+    read,
+    read_grids,
+    read_measurements,
+    read_metros,
+    read_places,
+    read_sources,
+)
+from diversite.errors import CatalogError
+from diversite.geography import LOWEST_GROUP_INDEX, fibre_floor_rtt_ms, great_circle_km
+
+PROVIDERS = ("aws", "gcp", "hetzner")
+MEASUREMENTS = (
+    "cloudping_2025.yaml",
+    "doit_2022.yaml",
+    "fantoch_aws_2020.yaml",
+    "fantoch_gcp_2020.yaml",
+    "wonderproxy_2020.yaml",
+)
+
+
+@cache
+def catalog() -> Catalog:
+    """The catalogue that comes with diversite; each file is read on its first use and once."""
+    return Catalog()
+
+
+class Catalog:
+    """Places, grids, machines, limits, terms, on-ramps and measured round trips, each with its sources."""
+
+    @cached_property
+    def places(self) -> Mapping[str, Place]:
+        """Every place by its id."""
+        return {place.id: place for _, places in self._by_provider for place in places}
+
+    @cached_property
+    def regions(self) -> Mapping[tuple[str, str], Region]:
+        """Every region by provider and name, those without usable zones included."""
+        return {(region.provider, region.region): region for regions, _ in self._by_provider for region in regions}
+
+    @cached_property
+    def metros(self) -> Mapping[str, Metro]:
+        """Every metro by its id."""
+        return read_metros(read("metros.yaml"))
+
+    @cached_property
+    def grids(self) -> Mapping[str, Grid]:
+        """Every local grid by its id."""
+        return read_grids(read("power.yaml"))
+
+    @cached_property
+    def sources(self) -> Mapping[str, Source]:
+        """The register of sources by id."""
+        return read_sources(self._register)
+
+    @cached_property
+    def reviewed(self) -> date:
+        """The day up to which the age of a fact is counted; diversite has no clock."""
+        return date.fromisoformat(self._register.text("reviewed"))
+
+    @cached_property
+    def maximum_age_days(self) -> Mapping[str, int]:
+        """By class of fact, the age in days beyond which it has expired."""
+        return dict(self._register.values["maximum_age_days"])
+
+    @cached_property
+    def measurements(self) -> Mapping[frozenset[str], tuple[Measurement, ...]]:
+        """Measured round trips by the pair of metros; a figure below the fibre floor is a CatalogError."""
+        pairs: dict[frozenset[str], list[Measurement]] = {}
+        for name in MEASUREMENTS:
+            for row in read_measurements(read(f"measurements/{name}"), self.sources):
+                self._refuse_faster_than_light(row)
+                pairs.setdefault(frozenset(self._ends[end][0] for end in row.ends), []).append(row)
+        return {pair: tuple(rows) for pair, rows in pairs.items()}
+
+    @cached_property
+    def latency_model(self) -> Node:
+        """What is assumed where nobody measured; latency.py reads it."""
+        return read("measurements/model.yaml")
+
+    def place(self, id_: str) -> Place:
+        """The place of that id, or a CatalogError with the nearest names."""
+        try:
+            return self.places[id_]
+        except KeyError:
+            raise CatalogError(f"{id_!r} is not a place of the catalogue. {self._advice(id_)}") from None
+
+    def is_old(self, source: str) -> bool:
+        """Whether a measurement of that source is beyond the age at which latency counts as old evidence."""
+        return self.age_days(source) > self.maximum_age_days["latency"]
+
+    def age_days(self, source: str) -> int:
+        """The age of a source in days on the day of the catalogue's review."""
+        return (self.reviewed - date.fromisoformat(self.sources[source].date)).days
+
+    @cached_property
+    def _register(self) -> Node:
+        return read("sources.yaml").only("reviewed", "maximum_age_days", "sources")
+
+    @cached_property
+    def _by_provider(self) -> list[tuple[list[Region], list[Place]]]:
+        return [read_places(read(f"places/{provider}.yaml"), self.metros, self.grids) for provider in PROVIDERS]
+
+    @cached_property
+    def _ends(self) -> Mapping[str, tuple[str, tuple[float, float]]]:
+        """What a measurement may name, with metro and coordinates: metros, and regions of AWS and Google."""
+        metros = ((m.id, m.id, m.latitude, m.longitude) for m in self.metros.values() if m.latitude is not None)
+        regions = ((p.region, p.metro, p.latitude, p.longitude) for p in self._places_of("aws", "gcp"))
+        return {end: (metro, (lat, lon)) for end, metro, lat, lon in chain(metros, regions) if lon is not None}
+
+    def _places_of(self, *providers: str) -> Iterable[Place]:
+        return (place for place in self.places.values() if place.provider in providers)
+
+    def _refuse_faster_than_light(self, row: Measurement) -> None:
+        for end in row.ends:
+            if end not in self._ends:
+                raise CatalogError(f"{row.source}: {end!r} is neither a region nor a metro of the catalogue.")
+        (_, here), (_, there) = (self._ends[end] for end in row.ends)
+        floor_ms = fibre_floor_rtt_ms(great_circle_km(here, there), LOWEST_GROUP_INDEX)
+        if row.lowest_ms < floor_ms or row.typical_ms < row.lowest_ms:
+            raise CatalogError(
+                f"{row.source}: {' - '.join(row.ends)} has {row.lowest_ms} ms at the lowest and {row.typical_ms} ms "
+                f"typical; light in fibre needs {floor_ms:.2f} ms, and typical is not below lowest. One end is not "
+                "where its row says, or the path is not fibre: correct the row or drop it."
+            )
+
+    def _advice(self, id_: str) -> str:
+        provider, region = [*id_.split("/"), "", ""][:2]
+        known = self.regions.get((provider, region))
+        if known and not known.zones:
+            return f"Region {region} has no zone that can be used: {known.notes}"
+        if known:
+            note = " An AWS zone is named by its AZ ID; AZ names differ from account to account." * (provider == "aws")
+            return f"The zones of {provider}/{region}: {', '.join(known.zones)}.{note}"
+        nearest = get_close_matches(id_, self.places, n=3, cutoff=0.4) or [f"{p}/…" for p in PROVIDERS]
+        return f"Nearest: {', '.join(nearest)}. A place is provider/region/zone; all are in diversite/catalog/places/."

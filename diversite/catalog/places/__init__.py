@@ -1,0 +1,1 @@
+"""One file a provider: its regions and zones. A new region or zone goes here, with its metro and grid."""
