@@ -1,0 +1,27 @@
+"""The Pulumi program: read the settings, load the topology, plan it, judge it, build it, export. No decisions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pulumi
+from diversite.judge import judge
+
+from components.venue import Venue, VenueArgs
+from diversite import stackfile
+from diversite.plan import plan
+
+settings = pulumi.Config("diversite")
+name = settings.get("topology") or pulumi.get_stack()
+substrate = settings.require("substrate")
+
+topology = stackfile.load(Path(__file__).parent / "stacks" / f"{name}.yaml")
+planned = plan(topology)
+judge(planned).require_met()
+
+venue = Venue(
+    topology.venue,
+    VenueArgs(plan=planned, substrate=substrate, owner=f"{pulumi.get_project()}/{pulumi.get_stack()}"),
+)
+pulumi.export("entrances", venue.entrances)
+pulumi.export("monitors", venue.monitors)

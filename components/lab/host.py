@@ -1,0 +1,98 @@
+"""A host in the lab: a network namespace with its disk, its firewall, and its services."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import cast
+
+import pulumi
+
+from components.component import Component
+from components.contract import MachineArgs, PublicKeys, tags
+from components.lab.foundation import Foundation
+from components.lab.resources import Host, HostArgs, Keys, KeysArgs, NetworkAttachment, ServiceArgs, ServiceReady
+from components.lab.resources import Service as LabService
+from services import Paths, Service, firewall, sysctl
+
+ROOT = "/run/lab/hosts"
+"""Where a lab's hosts keep things, seen from inside its namespaces."""
+LAN = "lan0"
+"""The interface of a host in its site's network."""
+DATA_MEBIBYTES = 512
+"""A rehearsal's disk: large enough for hours of blocks, small enough for forty hosts on a laptop."""
+
+
+class Machine(Component):
+    """A host of the lab."""
+
+    def __init__(self, name: str, args: MachineArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__(name, opts)
+        site = args.plan.sites[args.host.site]
+        self._name = name
+        self._tags = tags(args.plan, args.host)
+        self._world = cast(Foundation, args.foundation).world
+        router = cast("Machine | None", args.gateway)
+        self.host = Host(
+            name,
+            HostArgs(
+                world=self._world.id,
+                name=name,
+                site=args.host.site,
+                kind="host" if router else "router",
+                networks=[
+                    NetworkAttachment(
+                        name=site.key, interface=LAN, address=f"{args.host.address}/{site.network.prefixlen}"
+                    )
+                ],
+                gateway=str(site.gateway_address) if router else None,
+                data_mebibytes=DATA_MEBIBYTES if args.host.data_gib else 0,
+                firewall=firewall.ruleset(args.plan, args.host),
+                sysctls=sysctl.settings(args.plan, args.host),
+                tags=self._tags,
+            ),
+            self.child([router.host] if router else None),
+        )
+        self.register_outputs({"address": str(args.host.address)})
+
+    def paths(self, service: str) -> Paths:
+        """Where a service keeps things, as seen from inside the lab."""
+        return Paths(etc=f"{ROOT}/{self._name}/etc/{service}", data=f"{ROOT}/{self._name}/data/{service}")
+
+    def keys(self, service: str) -> pulumi.Output[PublicKeys]:
+        """The public half of the host's consensus keys; the private half never leaves its disk."""
+        made = Keys(
+            f"{self._name}-keys",
+            KeysArgs(world=self._world.id, host=self.host.id, path=self.paths(service).data, kind="cometbft"),
+            self.child(),
+        )
+        return pulumi.Output.all(
+            made.validator_public_key, made.validator_address, made.node_id, made.created_at
+        ).apply(
+            lambda known: PublicKeys(
+                validator_public_key=known[0], validator_address=known[1], node_id=known[2], created_at=known[3]
+            )
+        )
+
+    def run(self, service: pulumi.Input[Service], name: str, after: Sequence[pulumi.Resource]) -> pulumi.Resource:
+        """Run a service under the lab's supervisor."""
+        rendered = pulumi.Output.from_input(service)
+        return LabService(
+            f"{self._name}-{name}",
+            ServiceArgs(
+                world=self._world.id,
+                host=self.host.id,
+                name=name,
+                command=rendered.apply(lambda known: list(known.command)),
+                files=rendered.apply(lambda known: dict(known.files)),
+                environment=rendered.apply(lambda known: dict(known.environment)),
+                ready=rendered.apply(_ready),
+                restart=rendered.apply(lambda known: known.restart),
+                tags=self._tags,
+            ),
+            self.child([self.host, *after]),
+        )
+
+
+def _ready(service: Service) -> ServiceReady:
+    ready = service.ready
+    return ServiceReady(kind=ready.kind, address=ready.address, path=ready.path, seconds_max=ready.seconds_max)
