@@ -44,7 +44,10 @@ class Venue(Component):
         self._build_validators(engines)
         self._build_entries()
         self._build_monitors()
-        self.entrances = {host.key: f"http://{host.address}:{ports.ORDERS}" for host in args.plan.of_role("entry")}
+        self.entrances = {
+            args.plan.hosts[name].key: f"http://{access.address.ip}:{ports.ORDERS}"
+            for name, access in args.plan.accesses.items()
+        }
         self.monitors = {host.key: f"http://{host.address}:{ports.PROMETHEUS}" for host in args.plan.of_role("monitor")}
         self.register_outputs({"entrances": self.entrances, "monitors": self.monitors})
 

@@ -5,6 +5,7 @@ So adding an item at the end of a map moves no other item's addresses.
 
     10.128.0.0/9    sites, a /22 each
     10.0.0.0/12     links, a /31 each
+    100.64.0.0/10   how clients reach an entrance in a rehearsal, a /31 each (shared space, RFC 6598)
     fd../48         sites, a /64 each (unique local, RFC 4193), where the provider has IPv6 in private networks
 """
 
@@ -18,6 +19,7 @@ from diversite.errors import PlanError
 
 SITE_SPACE = IPv4Network("10.128.0.0/9")
 LINK_SPACE = IPv4Network("10.0.0.0/12")
+ACCESS_SPACE = IPv4Network("100.64.0.0/10")
 SITE_PREFIX = 22
 LINK_PREFIX = 31
 
@@ -35,6 +37,11 @@ def site_networks(names: Iterable[str]) -> dict[str, IPv4Network]:
 def link_networks(names: Iterable[str]) -> dict[str, IPv4Network]:
     """The /31 of each link, in the order of the topology."""
     return dict(zip_slots(names, LINK_SPACE, LINK_PREFIX))
+
+
+def access_networks(names: Iterable[str]) -> dict[str, IPv4Network]:
+    """The /31 between the clients and each entrance, in the order of the topology."""
+    return dict(zip_slots(names, ACCESS_SPACE, LINK_PREFIX))
 
 
 def site_networks_v6(venue: str, networks: dict[str, IPv4Network]) -> dict[str, IPv6Network]:

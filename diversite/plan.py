@@ -105,6 +105,18 @@ class LinkPlan:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Access:
+    """How clients reach an entrance in a rehearsal; in a cloud the balancer's public address takes its place."""
+
+    entry: str
+    """The name of the entrance's host."""
+    interface: str
+    address: IPv4Interface
+    client_interface: str
+    client_address: IPv4Interface
+
+
+@dataclass(frozen=True, kw_only=True)
 class Detection:
     """How the network notices a dead link, and how fast it comes back."""
 
@@ -145,6 +157,8 @@ class Plan:
     sites: Mapping[str, SitePlan]
     hosts: Mapping[str, Host]
     links: Mapping[str, LinkPlan]
+    accesses: Mapping[str, Access]
+    """By the name of the entrance's host."""
     proposer_order: tuple[str, ...]
     """Validators' keys in the order in which they propose."""
     routes: Mapping[tuple[str, str], network.Route]
@@ -221,6 +235,7 @@ def plan(topology: Topology) -> Plan:
         sites=sites,
         hosts={host.name: host for host in hosts},
         links=links,
+        accesses=_accesses(host for host in hosts if host.role == "entry"),
         proposer_order=order,
         routes=found,
         timing=consensus.timing(one_way_of(sites, found), voting),
@@ -285,6 +300,20 @@ def _end(link: str, site: str, far: str, subnet: IPv4Network, position: Literal[
         interface=naming.interface(link, far),
         address=IPv4Interface((subnet[position], subnet.prefixlen)),
     )
+
+
+def _accesses(entries: Iterable[Host]) -> dict[str, Access]:
+    networks = addresses.access_networks(host.name for host in entries)
+    return {
+        name: Access(
+            entry=name,
+            interface="public0",
+            address=IPv4Interface((subnet[1], subnet.prefixlen)),
+            client_interface=naming.interface(name, name),
+            client_address=IPv4Interface((subnet[0], subnet.prefixlen)),
+        )
+        for name, subnet in networks.items()
+    }
 
 
 def _hosts(topology: Topology, sites: Mapping[str, SitePlan]) -> tuple[tuple[str, ...], list[Host]]:

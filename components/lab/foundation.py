@@ -1,4 +1,4 @@
-"""The lab's ground: one world that holds every host, and records which stack owns it."""
+"""The lab's ground: one world that holds every host, and the internet that its clients come from."""
 
 from __future__ import annotations
 
@@ -6,14 +6,35 @@ import pulumi
 
 from components.component import Component
 from components.contract import FoundationArgs
-from components.lab.resources import World, WorldArgs
+from components.lab.resources import Host, HostArgs, World, WorldArgs
+
+INTERNET = "internet"
+"""The host from which clients reach the entrances; the load of a rehearsal runs there."""
 
 
 class Foundation(Component):
-    """The lab's world."""
+    """The lab's world, with nothing in it but the clients' side."""
 
     def __init__(self, name: str, args: FoundationArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(name, opts)
         stack = args.owner.rsplit("/", 1)[-1]
         self.world = World("world", WorldArgs(name=stack, owner=args.owner), self.child())
+        self.internet = Host(
+            INTERNET,
+            HostArgs(
+                world=self.world.id,
+                name=INTERNET,
+                site=INTERNET,
+                kind="host",
+                networks=[],
+                tags={
+                    "venue": args.plan.venue,
+                    "site": INTERNET,
+                    "node": INTERNET,
+                    "role": "client",
+                    "votingPower": "0",
+                },
+            ),
+            self.child(),
+        )
         self.register_outputs({"world": self.world.id})

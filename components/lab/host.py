@@ -52,7 +52,29 @@ class Machine(Component):
             ),
             self.child([router.host] if router else None),
         )
+        if access := args.plan.accesses.get(name):
+            self._open_to_clients(access, cast(Foundation, args.foundation))
         self.register_outputs({"address": str(args.host.address)})
+
+    def _open_to_clients(self, access: Access, foundation: Foundation) -> None:
+        name = f"{self._name}-access"
+        Wire(
+            name,
+            WireArgs(
+                world=self._world.id,
+                name=name,
+                a=WireEnd(
+                    host=foundation.internet.id, interface=access.client_interface, address=str(access.client_address)
+                ),
+                b=WireEnd(host=self.host.id, interface=access.interface, address=str(access.address)),
+                delay_microseconds=0,
+                jitter_microseconds=0,
+                loss_per_million=0,
+                carrier="internet",
+                tags=self._tags,
+            ),
+            self.child(),
+        )
 
     def paths(self, service: str) -> Paths:
         """Where a service keeps things, as seen from inside the lab."""
