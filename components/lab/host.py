@@ -10,8 +10,20 @@ import pulumi
 from components.component import Component
 from components.contract import MachineArgs, PublicKeys, tags
 from components.lab.foundation import Foundation
-from components.lab.resources import Host, HostArgs, Keys, KeysArgs, NetworkAttachment, ServiceArgs, ServiceReady
+from components.lab.resources import (
+    Host,
+    HostArgs,
+    Keys,
+    KeysArgs,
+    NetworkAttachment,
+    ServiceArgs,
+    ServiceReady,
+    Wire,
+    WireArgs,
+    WireEnd,
+)
 from components.lab.resources import Service as LabService
+from diversite.plan import Access
 from services import Paths, Service, firewall, sysctl
 
 ROOT = "/run/lab/hosts"
