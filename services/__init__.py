@@ -1,0 +1,59 @@
+"""What runs on a host, rendered from the plan: strings in, strings out.
+
+    services_of(plan, host, paths, facts)   everything that runs on a host, in start order
+    needs_keys(host)                        whether that takes `Facts`, known only when keys were made
+    firewall.ruleset(plan, host)            its packet filter
+    sysctl.settings(host)                   its kernel settings
+
+One module a service. A service is added here when a host of some role must run it; what it listens on goes into
+`diversite.ports`, what it decides into `diversite.plan`. Of the project, `services` imports only `diversite`.
+"""
+
+from __future__ import annotations
+
+from diversite.errors import PlanError
+from diversite.plan import Host, Plan
+from services import bird, cometbft, engine, firewall, haproxy, sysctl
+from services.facts import Facts, ValidatorKey
+from services.service import Paths, PathsOf, Ready, Service
+
+__all__ = [
+    "Facts",
+    "Paths",
+    "PathsOf",
+    "Ready",
+    "Service",
+    "ValidatorKey",
+    "firewall",
+    "needs_keys",
+    "services_of",
+    "sysctl",
+]
+
+
+def needs_keys(host: Host) -> bool:
+    """Whether the services of a host can be rendered only with `Facts`."""
+    return host.role == "validator"
+
+
+def services_of(plan: Plan, host: Host, paths: PathsOf, facts: Facts | None = None) -> tuple[Service, ...]:
+    """Everything that runs on a host, in start order; `PlanError` where `facts` are needed and missing."""
+    match host.role:
+        case "gateway":
+            return (bird.service(plan, host, paths(bird.NAME)),)
+        case "validator":
+            return (cometbft.service(plan, host, paths(cometbft.NAME), _required(facts, host)),)
+        case "engine":
+            return (engine.service(plan, host, paths(engine.NAME)),)
+        case "entry":
+            return (haproxy.service(plan, host, paths(haproxy.NAME)),)
+        case "monitor":
+            return ()
+
+
+def _required(facts: Facts | None, host: Host) -> Facts:
+    if facts is None:
+        raise PlanError(
+            f"host {host.name}: its services need the validators' keys; make the keys, then pass their facts"
+        )
+    return facts

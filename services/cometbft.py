@@ -1,0 +1,219 @@
+"""CometBFT: a validator's configuration, the genesis of the chain, and how the process starts.
+
+Only what differs from CometBFT's own defaults is written; it fills in the rest. The home is the `etc` directory, so
+that nothing mutable lies beside the configuration: keys, the sign state and the chain are under `data` by absolute
+path, where the keys were made (`<data>/config/priv_validator_key.json`, `<data>/config/node_key.json`,
+`<data>/data/priv_validator_state.json`).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+from diversite import ports
+from diversite.plan import Host, Plan
+from services.facts import Facts
+from services.service import Paths, Ready, Service
+
+NAME = "cometbft"
+
+DOUBLE_SIGN_CHECK_BLOCKS = 200
+"""How far a signer without a past looks back for its own signature. A far validator's vote is not in every commit when
+`timeout_commit` is 0, but in every one that it proposes; 200 blocks hold dozens of turns of a venue of seven."""
+ORDER_BYTES_MAX = 1024
+BLOCK_BYTES_MAX = 512 * 1024
+"""At least 500 orders a block. Larger blocks would outlast the propose time-out, which is made for small ones."""
+BLOCKS_RETAINED = 100_000
+EVIDENCE_BLOCKS_MAX = 50_000
+EVIDENCE_SECONDS_MAX = 3600
+"""Both within the retained blocks (20 a second at most), without which evidence cannot be verified."""
+MEMPOOL_ORDERS_MAX = 10_000
+PEER_RATE_BYTES_PER_SECOND = 20_000_000
+"""Four times the default, for a node that catches up; consensus itself needs a hundredth of it."""
+INBOUND_PEERS_MIN = 40
+
+Value = str | int | bool
+Table = Mapping[str, Value]
+
+
+def service(plan: Plan, host: Host, paths: Paths, facts: Facts) -> Service:
+    """The validator process of a host; its engine must listen before it starts."""
+    return Service(
+        name=NAME,
+        command=("sh", f"{paths.etc}/start"),
+        files={
+            f"{paths.etc}/config/config.toml": config(plan, host, paths, facts),
+            f"{paths.etc}/config/genesis.json": genesis(plan, facts),
+            f"{paths.etc}/start": start(paths),
+        },
+        ready=Ready(kind="http", address=f"{host.address}:{ports.COMETBFT_RPC}", path="/health"),
+    )
+
+
+def start(paths: Paths) -> str:
+    """The start script: CometBFT with its double-sign check, lifted where the sign state vouches for itself.
+
+    With the check, a validator refuses to start while its signature is in the last blocks. After a halt that is true of
+    every signer that stood in the last commit, and the chain that they wait for cannot go on without them: the check
+    alone would turn a power cut of a third of the venue into an outage that only a person ends. The sign state is
+    written and synced before a signature leaves, so a signer that has one needs no check. One without (a new disk under
+    an old key) does, and keeps refusing until the chain shows no signature of that key.
+    """
+    home = f"cometbft start --home {paths.etc}"
+    return (
+        "#!/bin/sh\n"
+        "# A sign state with a height was synced before each signature: it guards by itself.\n"
+        f"""if grep -q '"height": "[1-9]' {paths.data}/data/priv_validator_state.json; then\n"""
+        f"  exec {home} --consensus.double_sign_check_height 0\n"
+        "fi\n"
+        "# No signature was made on this disk: refuse while another signer with this key may be alive.\n"
+        f"exec {home}\n"
+    )
+
+
+def config(plan: Plan, host: Host, paths: Paths, facts: Facts) -> str:
+    """`config.toml` of a validator."""
+    tables = {
+        "": _base(plan, host, paths),
+        "rpc": _rpc(host),
+        "p2p": _p2p(plan, host, paths, facts),
+        "mempool": _mempool(),
+        "consensus": _consensus(plan, paths),
+        "storage": {"discard_abci_responses": True},
+        "tx_index": {"indexer": "null"},  # engines remember every order's outcome themselves
+        "instrumentation": _instrumentation(host),
+    }
+    return "\n".join(_toml(name, table) for name, table in tables.items())
+
+
+def genesis(plan: Plan, facts: Facts) -> str:
+    """`genesis.json`: who votes with which power, and the venue's markets. The same bytes on every validator."""
+    document = {
+        "genesis_time": facts.genesis_time,
+        "chain_id": plan.venue,
+        "initial_height": "1",
+        "consensus_params": _consensus_params(),
+        "validators": [_genesis_validator(host, facts) for host in plan.of_role("validator")],
+        "app_hash": "",
+        "app_state": app_state(plan),
+    }
+    return json.dumps(document, indent=2) + "\n"
+
+
+def app_state(plan: Plan) -> dict[str, object]:
+    """What all engines of the venue agree on from the first block."""
+    return {
+        "markets": {name: {"tick": market.tick, "lot": market.lot} for name, market in plan.topology.markets.items()},
+        "operators": [],
+        "order_bytes_max": ORDER_BYTES_MAX,
+    }
+
+
+def _base(plan: Plan, host: Host, paths: Paths) -> Table:
+    return {
+        "moniker": host.name,
+        "proxy_app": f"{_engine(plan, host).address}:{ports.COMETBFT_ABCI}",  # gRPC refuses the form with tcp://
+        "abci": "grpc",
+        "db_dir": f"{paths.data}/data",
+        "genesis_file": f"{paths.etc}/config/genesis.json",
+        "priv_validator_key_file": f"{paths.data}/config/priv_validator_key.json",
+        "priv_validator_state_file": f"{paths.data}/data/priv_validator_state.json",
+        "node_key_file": f"{paths.data}/config/node_key.json",
+        "log_level": "main:info,statesync:info,*:error",  # a line for each step of each block costs more than the block
+        "log_format": "plain",
+    }
+
+
+def _engine(plan: Plan, host: Host) -> Host:
+    return plan.hosts[host.partner or ""]
+
+
+def _rpc(host: Host) -> Table:
+    return {"laddr": f"tcp://{host.address}:{ports.COMETBFT_RPC}", "timeout_broadcast_tx_commit": "10s"}
+
+
+def _p2p(plan: Plan, host: Host, paths: Paths, facts: Facts) -> Table:
+    others = [other for other in plan.of_role("validator") if other.name != host.name]
+    ids = {other.name: facts.validators[other.name].node_id for other in others}
+    return {
+        "laddr": f"tcp://{host.address}:{ports.COMETBFT_P2P}",
+        "persistent_peers": ",".join(f"{ids[it.name]}@{it.address}:{ports.COMETBFT_P2P}" for it in others),
+        "unconditional_peer_ids": ",".join(ids.values()),
+        "max_num_inbound_peers": max(INBOUND_PEERS_MIN, 2 * len(others)),
+        "addr_book_file": f"{paths.data}/config/addrbook.json",
+        "addr_book_strict": False,  # private addresses
+        "allow_duplicate_ip": True,
+        "pex": False,
+        "flush_throttle_timeout": _milliseconds(plan.timing.flush_throttle_ms),
+        "send_rate": PEER_RATE_BYTES_PER_SECOND,
+        "recv_rate": PEER_RATE_BYTES_PER_SECOND,
+        "dial_timeout": "2s",
+        "handshake_timeout": "5s",
+    }
+
+
+def _mempool() -> Table:
+    return {
+        "recheck": False,  # an order that has become invalid is refused, with its reason, in the block that it is in
+        "size": MEMPOOL_ORDERS_MAX,
+        "max_txs_bytes": MEMPOOL_ORDERS_MAX * ORDER_BYTES_MAX,
+        "max_tx_bytes": ORDER_BYTES_MAX,
+        "cache_size": 2 * MEMPOOL_ORDERS_MAX,
+    }
+
+
+def _consensus(plan: Plan, paths: Paths) -> Table:
+    timing = plan.timing
+    return {
+        "wal_file": f"{paths.data}/data/cs.wal/wal",
+        "timeout_propose": _milliseconds(timing.propose_ms),
+        "timeout_propose_delta": _milliseconds(timing.propose_delta_ms),
+        "timeout_prevote": _milliseconds(timing.prevote_ms),
+        "timeout_prevote_delta": _milliseconds(timing.prevote_delta_ms),
+        "timeout_precommit": _milliseconds(timing.precommit_ms),
+        "timeout_precommit_delta": _milliseconds(timing.precommit_delta_ms),
+        "timeout_commit": _milliseconds(timing.commit_ms),
+        "skip_timeout_commit": True,
+        "double_sign_check_height": DOUBLE_SIGN_CHECK_BLOCKS,
+        "create_empty_blocks": True,
+        "create_empty_blocks_interval": _milliseconds(timing.empty_blocks_interval_ms),
+        "peer_gossip_sleep_duration": _milliseconds(timing.gossip_sleep_ms),
+    }
+
+
+def _instrumentation(host: Host) -> Table:
+    return {"prometheus": True, "prometheus_listen_addr": f"{host.address}:{ports.COMETBFT_METRICS}"}
+
+
+def _consensus_params() -> dict[str, object]:
+    return {
+        "block": {"max_bytes": str(BLOCK_BYTES_MAX), "max_gas": "-1"},
+        "evidence": {
+            "max_age_num_blocks": str(EVIDENCE_BLOCKS_MAX),
+            "max_age_duration": str(EVIDENCE_SECONDS_MAX * 10**9),
+            "max_bytes": str(BLOCK_BYTES_MAX // 8),
+        },
+        "validator": {"pub_key_types": ["ed25519"]},
+        "version": {"app": "0"},
+        "abci": {"vote_extensions_enable_height": "0"},
+    }
+
+
+def _genesis_validator(host: Host, facts: Facts) -> dict[str, object]:
+    key = facts.validators[host.name]
+    return {
+        "address": key.address,
+        "pub_key": {"type": "tendermint/PubKeyEd25519", "value": key.public_key},
+        "power": str(host.voting_power),
+        "name": host.key,
+    }
+
+
+def _milliseconds(value: float) -> str:
+    return f"{value:g}ms"
+
+
+def _toml(name: str, table: Table) -> str:
+    head = [f"[{name}]"] if name else []
+    return "\n".join([*head, *(f"{key} = {json.dumps(value)}" for key, value in table.items())]) + "\n"

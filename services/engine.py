@@ -1,0 +1,49 @@
+"""The reference matching engine: the ABCI application and the HTTP gateway of one site, in one process."""
+
+from __future__ import annotations
+
+import json
+
+from diversite import ports
+from diversite.plan import Host, Plan
+from services.cometbft import BLOCKS_RETAINED, ORDER_BYTES_MAX
+from services.service import Paths, Ready, Service
+
+NAME = "engine"
+
+ACKNOWLEDGE_SECONDS_MAX = 10.0
+"""An order that is in no block by then is answered as indeterminate: the client asks again with the same key."""
+READY_STALL_SECONDS_MAX = 3.0
+"""Without a block for that long an engine could not acknowledge. Above the interval of empty blocks and the stall of a
+few dead proposers, or every engine would leave the balancers together."""
+PERSIST_EVERY_BLOCKS = 100
+SNAPSHOT_EVERY_BLOCKS = 1000
+
+
+def service(plan: Plan, host: Host, paths: Paths) -> Service:
+    """The engine process of a host; it waits for its validator, which connects to it."""
+    return Service(
+        name=NAME,
+        command=("python", "-m", "workloads.engine", "--config", f"{paths.etc}/engine.json"),
+        files={f"{paths.etc}/engine.json": config(plan, host, paths)},
+        ready=Ready(kind="tcp", address=f"{host.address}:{ports.COMETBFT_ABCI}"),
+    )
+
+
+def config(plan: Plan, host: Host, paths: Paths) -> str:
+    """`engine.json`: where it listens, which validator it submits to, how often it keeps what it knows."""
+    validator = plan.hosts[host.partner or ""]
+    settings = {
+        "abci": f"{host.address}:{ports.COMETBFT_ABCI}",
+        "http": f"{host.address}:{ports.ENGINE_HTTP}",
+        "rpc": f"http://{validator.address}:{ports.COMETBFT_RPC}",
+        "data": paths.data,
+        "site": host.site,
+        "persist_every_blocks": PERSIST_EVERY_BLOCKS,
+        "snapshot_every_blocks": SNAPSHOT_EVERY_BLOCKS,
+        "retain_blocks": BLOCKS_RETAINED,
+        "ready_stall_seconds_max": READY_STALL_SECONDS_MAX,
+        "order_bytes_max": ORDER_BYTES_MAX,
+        "acknowledge_seconds_max": ACKNOWLEDGE_SECONDS_MAX,
+    }
+    return json.dumps(settings, indent=2) + "\n"
