@@ -13,7 +13,9 @@ from __future__ import annotations
 import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from pydantic_core import core_schema
 
 SITES_MAX = 64
 VALIDATORS_MAX = 200
@@ -24,10 +26,13 @@ NAME_PATTERN = rf"^[a-z]([a-z0-9-]{{0,{NAME_LENGTH_MAX - 2}}}[a-z0-9])?$"
 PLACE_PATTERN = r"^(aws|gcp|hetzner)/[a-z0-9-]{1,40}/[a-z0-9-]{1,40}$"
 MACHINE_PATTERN = r"^[a-z][a-z0-9.-]{1,39}$"
 MARKET_PATTERN = r"^[A-Z0-9-]{1,16}$"
+ADDRESS_PATTERN = r"^https://[^\s]+$"
+SHA256_PATTERN = r"^[0-9a-f]{64}$"
 
 Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
 PlaceId = Annotated[str, StringConstraints(pattern=PLACE_PATTERN)]
 Machine = Annotated[str, StringConstraints(pattern=MACHINE_PATTERN)]
+MarketName = Annotated[str, StringConstraints(pattern=MARKET_PATTERN)]
 Provider = Literal["aws", "gcp", "hetzner"]
 DomainKind = Literal[
     "host",
@@ -53,6 +58,17 @@ LinkKind = Literal["backbone", "vpn", "circuit", "cross_cloud", "wireguard"]
 Milliseconds = Annotated[float, Field(gt=0, le=60_000)]
 
 
+def _date_of(value: object) -> object:
+    """A quoted date is a date too: YAML 1.2 knows no dates, so editors ask for a text."""
+    try:
+        return datetime.date.fromisoformat(value) if isinstance(value, str) else value
+    except ValueError:
+        return value
+
+
+Date = Annotated[datetime.date, BeforeValidator(_date_of)]
+
+
 class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, use_attribute_docstrings=True)
 
@@ -70,11 +86,11 @@ class Objective(_Part):
     """One failure that the venue must get through, and how."""
 
     any: DomainKind
-    """The kind of domain of which any single one may fail."""
+    """The kind of failure domain of which any single one may fail."""
     outcome: OutcomeClass = "continues"
     """The worst outcome that is accepted."""
     while_: Literal["maintenance"] | None = Field(default=None, alias="while")
-    """`maintenance`: the objective holds with any one node already down."""
+    """`maintenance`: the objective must hold with any one node already down."""
 
 
 class Recovery(_Part):
@@ -96,6 +112,7 @@ class Bounds(_Part):
     pair_rtt_ms_max: Milliseconds | None = None
     """Round trip between any two sites over the declared links."""
     recovery: Recovery = Recovery()
+    """How fast and how whole the venue comes back."""
 
 
 class Site(_Part):
@@ -111,7 +128,9 @@ class Validator(_Part):
     """A host that proposes blocks and votes on them."""
 
     site: Name
+    """Key of `sites`."""
     machine: Machine
+    """Machine type of the site's provider."""
     power: Annotated[int, Field(ge=1, le=1_000)] = 1
     """Relative voting power. The plan scales it, so that the order of proposers is fixed."""
     release: Name | None = None
@@ -122,15 +141,22 @@ class Engine(_Part):
     """A host that matches the orders of committed blocks, beside a validator of its site."""
 
     site: Name
+    """Key of `sites`. A site has as many engines as validators: each validator executes blocks in one beside it."""
     machine: Machine
+    """Machine type of the site's provider."""
     release: Name | None = None
+    """Key of `releases`; default: the reference matching engine."""
 
 
 class Link(_Part):
     """Private connectivity between sites: every two of `ends` are joined."""
 
     kind: LinkKind
+    """`backbone`: one provider's own network (hetzner: one network zone). `vpn`: managed tunnels between aws and gcp.
+    `circuit`: dedicated lines of aws and gcp. `cross_cloud`: from aws to gcp, made by the two. `wireguard`: our own
+    tunnel between any two gateways."""
     ends: Annotated[tuple[Name, ...], Field(min_length=2, max_length=SITES_MAX)]
+    """Keys of `sites`; every two of them are joined."""
     carrier: Name
     """Who carries it, as contracted; which carriers serve a site is not public."""
     duct: Name | None = None
@@ -143,15 +169,20 @@ class OrderEntry(_Part):
     """A balancer that accepts orders at a site and passes them to engines that could acknowledge."""
 
     site: Name
+    """Key of `sites`."""
     machine: Machine
+    """Machine type of the site's provider."""
     orders_per_second_per_client_max: Annotated[int, Field(ge=1, le=100_000)] = 200
+    """What one client may send; more is refused with a reason."""
 
 
 class Monitor(_Part):
     """A host that watches every site and raises alerts."""
 
     site: Name
+    """Key of `sites`."""
     machine: Machine
+    """Machine type of the site's provider."""
 
 
 class Market(_Part):
@@ -167,36 +198,72 @@ class Acceptance(_Part):
     """Who accepted a provider's terms for nodes of this kind, and when."""
 
     accepted_by: Annotated[str, StringConstraints(min_length=3, max_length=200)]
-    accepted_on: datetime.date
+    """The person or role that read the terms and accepted them."""
+    accepted_on: Date
+    """The day of it, as 2026-11-22."""
 
 
 class Release(_Part):
     """A binary that the venue brings itself."""
 
-    address: Annotated[str, StringConstraints(pattern=r"^https://[^\s]+$", max_length=500)]
-    sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+    address: Annotated[str, StringConstraints(pattern=ADDRESS_PATTERN, max_length=500)]
+    """Where hosts fetch it, over https."""
+    sha256: Annotated[str, StringConstraints(pattern=SHA256_PATTERN)]
+    """Its SHA-256 in lower-case hexadecimal; another content is refused."""
 
 
 class Topology(_Part):
     """A venue: what stands where, how it is joined, and what it must survive."""
 
     venue: Name
+    """The venue's name: the first part of every resource's name."""
     consensus: Consensus = Consensus()
+    """How the validators agree."""
     survive: Annotated[tuple[Objective, ...], Field(min_length=1, max_length=64)]
+    """The failures that the venue must get through. Each kind is stated at most once, and once more for `while`."""
     bounds: Bounds = Bounds()
-    markets: Annotated[
-        dict[Annotated[str, StringConstraints(pattern=MARKET_PATTERN)], Market], Field(min_length=1, max_length=64)
-    ] = {"BTC-PERP": Market()}
+    """Limits in time that the placement must keep."""
+    markets: Annotated[dict[MarketName, Market], Field(min_length=1, max_length=64)] = {"BTC-PERP": Market()}
+    """What is traded, by its symbol."""
     sites: Annotated[dict[Name, Site], Field(min_length=1, max_length=SITES_MAX)]
+    """Where hosts stand. Each site must be reachable from each other one over `links`."""
     validators: Annotated[dict[Name, Validator], Field(min_length=1, max_length=VALIDATORS_MAX)]
+    """Hosts that propose blocks and vote on them."""
     engines: Annotated[dict[Name, Engine], Field(min_length=1, max_length=VALIDATORS_MAX)]
+    """Hosts that match the orders of committed blocks, as many at a site as it has validators."""
     links: Annotated[dict[Name, Link], Field(max_length=LINKS_MAX)] = {}
+    """How sites are joined. Two links of one pair have different preferences."""
     order_entry: Annotated[dict[Name, OrderEntry], Field(min_length=1, max_length=SITES_MAX)]
+    """Where orders come in."""
     monitoring: Annotated[dict[Name, Monitor], Field(min_length=1, max_length=8)]
+    """Where the venue is watched from."""
     terms: dict[Provider, Acceptance] = {}
+    """Whose terms for nodes of this kind were accepted, by provider."""
     releases: Annotated[dict[Name, Release], Field(max_length=16)] = {}
+    """The venue's own binaries."""
 
 
 def schema() -> dict[str, Any]:
     """The JSON schema of a stack file, for editors."""
-    return Topology.model_json_schema(by_alias=True)
+    dialect = {"$schema": GenerateJsonSchema.schema_dialect}
+    return dialect | Topology.model_json_schema(by_alias=True, schema_generator=_StackFileSchema)
+
+
+class _StackFileSchema(GenerateJsonSchema):
+    """What may be left out may not be empty instead, names of other forms are refused, titles are noise."""
+
+    def nullable_schema(self, schema: core_schema.NullableSchema) -> JsonSchemaValue:
+        return self.generate_inner(schema["schema"])
+
+    def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
+        described = super().default_schema(schema)
+        if described.get("default", ...) in (None, {}) or "$ref" in described:
+            described.pop("default", None)
+        return described
+
+    def dict_schema(self, schema: core_schema.DictSchema) -> JsonSchemaValue:
+        described = super().dict_schema(schema)
+        return described | ({"additionalProperties": False} if "patternProperties" in described else {})
+
+    def field_title_should_be_set(self, schema: Any) -> bool:
+        return False

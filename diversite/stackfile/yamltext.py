@@ -8,24 +8,20 @@ libyaml's events are taken one at a time, so every limit is met while reading an
 
 from __future__ import annotations
 
-import datetime
-import json
 import re
 from dataclasses import dataclass, field
 from typing import NoReturn
 
 import yaml  # type: ignore[import-untyped]  # its stubs are a separate package, not needed for four names
 
+from diversite.stackfile.yamlscalars import TEXT_LENGTH_MAX, Data, Scalar, ambiguity_of, scalar_of, shown
+
 NODES_MAX = 50_000
 DEPTH_MAX = 16
-TEXT_LENGTH_MAX = 1_000
 ALIASES_MAX = 200
 FAULTS_MAX = 1_000
-SHOWN_LENGTH_MAX = 80
 
 Steps = tuple[str | int, ...]
-Scalar = str | int | float | bool | datetime.date | None
-Data = Scalar | tuple["Data", ...] | dict[str, "Data"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,16 +61,6 @@ class Node:
                 return ""
             node = node.children[step][1]
         return shown(node.data)
-
-
-def shown(data: Data) -> str:
-    """A value for a person, in one short line."""
-    if isinstance(data, dict):
-        return f"a map of {len(data)}"
-    if isinstance(data, tuple):
-        return f"a list of {len(data)}"
-    text = str(data) if isinstance(data, datetime.date) else json.dumps(data, ensure_ascii=False)
-    return text if len(text) <= SHOWN_LENGTH_MAX else text[:SHOWN_LENGTH_MAX] + "…"
 
 
 def read(text: str) -> tuple[Node | None, list[Fault]]:
@@ -167,10 +153,10 @@ class _Reader:
         text: str = event.value
         if not event.implicit[0]:
             return text
-        if ambiguity := _ambiguity(text):
+        if ambiguity := ambiguity_of(text):
             self._fault(line, text, ambiguity)
             return text
-        value = _plain_scalar(text)
+        value = scalar_of(text)
         if value is None:
             self._fault(line, "", "is empty; write a value, or remove the key")
         return value
@@ -260,50 +246,7 @@ class _Reader:
         raise _Stop(Fault(_line(event), self.path(), "", says))
 
 
-_INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]*)")
-_FLOAT = re.compile(
-    r"[-+]?(?:[0-9]+\.[0-9]*|\.[0-9]+|[0-9]+(?=[eE]))(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)"
-)
-_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-_OLD_BOOLEAN = re.compile(r"yes|Yes|YES|no|No|NO|on|On|ON|off|Off|OFF")
-_OLD_NUMBER = re.compile(
-    r"[-+]?(?:0[0-9_]+|0[xob][0-9a-fA-F_]+|[0-9][0-9_]*_[0-9_]*(?:\.[0-9_]*)?|[0-9]+(?::[0-5]?[0-9])+(?:\.[0-9]*)?)"
-)
-_CONSTANTS: dict[str, bool | None] = {
-    **dict.fromkeys(("true", "True", "TRUE"), True),
-    **dict.fromkeys(("false", "False", "FALSE"), False),
-    **dict.fromkeys(("", "~", "null", "Null", "NULL"), None),
-}
 _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-
-
-def _plain_scalar(text: str) -> Scalar:
-    if text in _CONSTANTS:
-        return _CONSTANTS[text]
-    if _INTEGER.fullmatch(text) and len(text) <= TEXT_LENGTH_MAX:
-        return int(text)
-    if _FLOAT.fullmatch(text):
-        return float(
-            text.replace(".inf", "inf").replace(".nan", "nan").lower().replace(".inf", "inf").replace(".nan", "nan")
-        )
-    if _DATE.fullmatch(text):
-        return _date(text)
-    return text
-
-
-def _date(text: str) -> datetime.date | str:
-    try:
-        return datetime.date.fromisoformat(text)
-    except ValueError:
-        return text
-
-
-def _ambiguity(text: str) -> str | None:
-    if _OLD_BOOLEAN.fullmatch(text):
-        return f'without quotes is true or false to some YAML readers and a text to others; write "{text}" in quotes'
-    if len(text) <= TEXT_LENGTH_MAX and _OLD_NUMBER.fullmatch(text):
-        return "is one number to some YAML readers and another to others; write it in decimal, or in quotes for a text"
-    return None
 
 
 def _refuse_unprintable(text: str) -> None:

@@ -14,7 +14,7 @@ def nearest(name: str, known: Iterable[str], count: int = 3) -> list[str]:
 
 
 def did_you_mean(name: str, known: Collection[str]) -> str:
-    """`; did you mean a or b?` with nothing where no known name is near; to be put after a statement."""
+    """` (did you mean a or b?)`, to be put after a statement; empty where no known name is near."""
     near = nearest(name, known)
     return f" (did you mean {' or '.join(near)}?)" if near else ""
 

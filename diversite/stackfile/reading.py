@@ -9,13 +9,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from itertools import islice
 from pathlib import Path
+from typing import cast
 
-from diversite import consistency, structure
-from diversite.closest import listed, nearest
-from diversite.consistency import Parts
+from diversite.catalog import catalog
 from diversite.errors import TopologyError
+from diversite.stackfile import consistency, structure
+from diversite.stackfile.closest import listed, nearest
+from diversite.stackfile.parts import Finding, Parts
+from diversite.stackfile.yamlscalars import Data, shown
+from diversite.stackfile.yamltext import Fault, Node, Steps, read
 from diversite.topology import Topology
-from diversite.yamltext import Data, Fault, Node, Steps, read, shown
 
 FILE_BYTES_MAX = 1_048_576
 PROBLEMS_MAX = 100
@@ -32,7 +35,7 @@ class Problem(str):
         """Put the sentence together."""
         path = _dotted(fault.path)
         subject = f"{path}: {fault.value}" if path and fault.value else path or fault.value
-        problem = super().__new__(cls, f"{file}:{fault.line}: {subject} {fault.says}")
+        problem = super().__new__(cls, f"{file}:{fault.line}: {subject} {fault.says}".replace(":  ", ": ", 1))
         problem.file, problem.line, problem.path = file, fault.line, path
         return problem
 
@@ -58,7 +61,7 @@ def _topology(text: str, name: str) -> Topology:
         raise _error(name, faults or [Fault(root.line, (), shown(root.data), says)])
     topology, more = _checked(root, root.data)
     told = {fault.path for fault in faults}
-    faults += [fault for fault in more if fault.path not in told]
+    faults += [fault for fault in more if fault.path not in told or not fault.value]
     if faults or topology is None:
         raise _error(name, faults)
     return topology
@@ -67,8 +70,13 @@ def _topology(text: str, name: str) -> Topology:
 def _checked(root: Node, data: Mapping[str, Data]) -> tuple[Topology | None, list[Fault]]:
     topology, shape = structure.check(data)
     parts = Parts.of(topology) if topology else structure.well_formed(data)
-    findings = [*shape, *islice(consistency.findings(parts, _places()), PROBLEMS_MAX)]
-    return topology, [Fault(root.line_of(path), path, root.shown_at(path), says) for path, says in findings]
+    findings = [*shape, *islice(consistency.findings(parts, cast(consistency.Places, catalog())), PROBLEMS_MAX)]
+    return topology, [_fault(root, finding) for finding in findings]
+
+
+def _fault(root: Node, finding: Finding) -> Fault:
+    value = "" if finding.of_key else root.shown_at(finding.steps)
+    return Fault(root.line_of(finding.steps), finding.steps, value, finding.says)
 
 
 def _text(path: Path) -> str:
@@ -134,13 +142,3 @@ def _dotted(path: Steps) -> str:
     """`links.par-sto.ends[1]`."""
     text = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
     return text.removeprefix(".")
-
-
-def _places() -> consistency.Places | None:
-    try:
-        from diversite.catalog import catalog  # noqa: PLC0415  # until it is whole
-
-        places: object = catalog()
-    except Exception:
-        return None
-    return places if isinstance(places, consistency.Places) else None

@@ -1,0 +1,197 @@
+"""The shape of a stack file: pydantic's errors told in the words of the stack file.
+
+`check` gives a topology or findings: the place of each problem, and a predicate whose subject is the value there.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from diversite.stackfile.closest import did_you_mean
+from diversite.stackfile.parts import Finding, Parts, Steps
+from diversite.topology import (
+    ADDRESS_PATTERN,
+    MACHINE_PATTERN,
+    MARKET_PATTERN,
+    NAME_LENGTH_MAX,
+    NAME_PATTERN,
+    PLACE_PATTERN,
+    SHA256_PATTERN,
+    Consensus,
+    Engine,
+    Link,
+    Monitor,
+    Objective,
+    OrderEntry,
+    Release,
+    Site,
+    Topology,
+    Validator,
+    schema,
+)
+
+Part = TypeVar("Part", bound=BaseModel)
+_Schema = Mapping[str, Any]
+
+
+def check(data: Mapping[str, Any]) -> tuple[Topology | None, list[Finding]]:
+    """The topology that `data` is, or what keeps it from being one."""
+    try:
+        return _whole(Topology, data), []
+    except ValidationError as error:
+        return None, [_finding(each) for each in error.errors(include_url=False)]
+
+
+def well_formed(data: Mapping[str, Any]) -> Parts:
+    """The parts of `data` that are well-formed, each by itself; a malformed one is there as None."""
+    survive = data.get("survive")
+    objectives = enumerate(survive) if isinstance(survive, tuple) else ()
+    return Parts(
+        consensus=_part(Consensus, data.get("consensus", {})),
+        survive={index: _part(Objective, each) for index, each in objectives},
+        sites=_section(Site, data.get("sites")),
+        validators=_section(Validator, data.get("validators")),
+        engines=_section(Engine, data.get("engines")),
+        links=_section(Link, data.get("links")),
+        order_entry=_section(OrderEntry, data.get("order_entry")),
+        monitoring=_section(Monitor, data.get("monitoring")),
+        releases=_section(Release, data.get("releases")),
+    )
+
+
+def _whole(model: type[Part], data: object) -> Part:
+    return model.model_validate(data, strict=True, by_alias=True, by_name=False)
+
+
+def _part(model: type[Part], data: object) -> Part | None:
+    try:
+        return _whole(model, data)
+    except ValidationError:
+        return None
+
+
+def _section(model: type[Part], data: object) -> dict[str, Part | None]:
+    if not isinstance(data, dict):
+        return {}
+    return {name: _part(model, each) for name, each in data.items()}
+
+
+def _finding(error: Mapping[str, Any]) -> Finding:
+    steps: Steps = tuple(step for step in error["loc"] if step != "[key]")
+    kind = str(error["type"])
+    of_key = "[key]" in error["loc"] or kind in {"extra_forbidden", "missing"}
+    return Finding(steps, _SENTENCES.get(kind, _refused)(steps, error), of_key)
+
+
+def _unknown_key(steps: Steps, _error: Mapping[str, Any]) -> str:
+    known = list(_schema_at(steps[:-1]).get("properties", {}))
+    return f"is not a key here{did_you_mean(str(steps[-1]), known)}; the keys are {', '.join(known)}"
+
+
+def _missing(steps: Steps, _error: Mapping[str, Any]) -> str:
+    purpose = str(_schema_at(steps).get("description", "")).partition(". ")[0].replace("\n", " ").rstrip(".")
+    return f"is missing; write it ({purpose})"
+
+
+def _literal(_steps: Steps, error: Mapping[str, Any]) -> str:
+    allowed = re.findall("'([^']*)'", error["ctx"]["expected"])
+    near = did_you_mean(str(error["input"]), allowed)
+    return f"is not allowed{near}; allowed: {', '.join(allowed)}"
+
+
+def _pattern(_steps: Steps, error: Mapping[str, Any]) -> str:
+    pattern = error["ctx"]["pattern"]
+    return f"is not {_PATTERNS.get(pattern, 'of the form ' + pattern)}"
+
+
+def _number(wanted: str) -> Callable[[Steps, Mapping[str, Any]], str]:
+    return lambda steps, _error: f"is not {wanted}; write one {_range(steps)}, without quotes"
+
+
+def _out_of_range(steps: Steps, _error: Mapping[str, Any]) -> str:
+    return f"is out of range; it must be {_range(steps)}"
+
+
+def _range(steps: Steps) -> str:
+    here = _schema_at(steps)
+    words = {"exclusiveMinimum": "above", "minimum": "at least", "maximum": "at most"}
+    return " and ".join(f"{word} {here[key]:,}" for key, word in words.items() if key in here)
+
+
+def _length(_steps: Steps, error: Mapping[str, Any]) -> str:
+    context = error["ctx"]
+    much = str(error["type"]).endswith("too_long")
+    limit = f"at most {context['max_length']}" if much else f"at least {context['min_length']}"
+    return f"is too {'long' if much else 'short'}; write {limit}{' characters' * ('string' in error['type'])}"
+
+
+def _refused(_steps: Steps, error: Mapping[str, Any]) -> str:
+    return f"is refused: {error['msg']}"
+
+
+def _says(text: str) -> Callable[[Steps, Mapping[str, Any]], str]:
+    return lambda _steps, _error: text
+
+
+_PATTERNS = {
+    NAME_PATTERN: f"a name: 1 to {NAME_LENGTH_MAX} of a-z, 0-9 and -, a letter first and no - at the end",
+    PLACE_PATTERN: "a place: write provider/region/zone, the provider aws, gcp or hetzner: aws/eu-west-3/euw3-az1",
+    MACHINE_PATTERN: "a machine type; write the provider's name for it, such as c7i.xlarge",
+    MARKET_PATTERN: "a market: 1 to 16 of A-Z, 0-9 and -, such as BTC-PERP",
+    ADDRESS_PATTERN: "an address that begins with https:// and has no spaces",
+    SHA256_PATTERN: "a SHA-256: write 64 of 0-9 and a-f, in quotes",
+}
+_TEXT = _says("is not a text; if it is meant as one, put it in quotes")
+_MAP = _says("is not a map; write `key: value` under it")
+_SENTENCES: dict[str, Callable[[Steps, Mapping[str, Any]], str]] = {
+    "extra_forbidden": _unknown_key,
+    "missing": _missing,
+    "literal_error": _literal,
+    "string_pattern_mismatch": _pattern,
+    "string_type": _TEXT,
+    "int_type": _number("a whole number"),
+    "float_type": _number("a number"),
+    "date_type": _says("is not a date; write it as 2026-11-22"),
+    "dict_type": _MAP,
+    "model_type": _MAP,
+    "tuple_type": _says("is not a list; write `[a, b]`, or lines that begin with `- `"),
+    "greater_than": _out_of_range,
+    "greater_than_equal": _out_of_range,
+    "less_than_equal": _out_of_range,
+    "string_too_long": _length,
+    "string_too_short": _length,
+    "too_long": _length,
+    "too_short": _length,
+}
+
+
+@cache
+def _whole_schema() -> _Schema:
+    return schema()
+
+
+def _schema_at(steps: Steps) -> _Schema:
+    """JSON schema of the value at `steps`; empty where the schema has no such place."""
+    here = _whole_schema()
+    for step in steps:
+        here = _resolved(here.get("items", {}) if isinstance(step, int) else _member(here, step))
+    return here
+
+
+def _member(here: _Schema, key: str) -> _Schema:
+    if key in here.get("properties", {}):
+        return dict(here["properties"][key])
+    every = [*here.get("patternProperties", {}).values(), here.get("additionalProperties")]
+    return next((each for each in every if isinstance(each, dict)), {})
+
+
+def _resolved(here: _Schema) -> _Schema:
+    if "$ref" not in here:
+        return here
+    target = _whole_schema()["$defs"][here["$ref"].rsplit("/", 1)[-1]]
+    return {**target, **here}
