@@ -3,7 +3,7 @@
     services_of(plan, host, paths, facts)   everything that runs on a host, in start order
     needs_keys(host)                        whether that takes `Facts`, known only when keys were made
     firewall.ruleset(plan, host)            its packet filter
-    sysctl.settings(host)                   its kernel settings
+    sysctl.settings(plan, host)             its kernel settings
 
 One module a service. A service is added here when a host of some role must run it; what it listens on goes into
 `diversite.ports`, what it decides into `diversite.plan`. Of the project, `services` imports only `diversite`.
@@ -14,7 +14,7 @@ from __future__ import annotations
 from diversite.errors import PlanError
 from diversite.plan import Host, Plan
 from services import bird, cometbft, engine, firewall, haproxy, sysctl
-from services.facts import Facts, ValidatorKey
+from services.facts import Facts, ValidatorKeys
 from services.service import Paths, PathsOf, Ready, Service
 
 __all__ = [
@@ -23,7 +23,7 @@ __all__ = [
     "PathsOf",
     "Ready",
     "Service",
-    "ValidatorKey",
+    "ValidatorKeys",
     "firewall",
     "needs_keys",
     "services_of",

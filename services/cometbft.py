@@ -135,10 +135,10 @@ def _rpc(host: Host) -> Table:
 
 def _p2p(plan: Plan, host: Host, paths: Paths, facts: Facts) -> Table:
     others = [other for other in plan.of_role("validator") if other.name != host.name]
-    ids = {other.name: facts.validators[other.name].node_id for other in others}
+    ids = {other.key: facts.validators[other.key].node_id for other in others}
     return {
         "laddr": f"tcp://{host.address}:{ports.COMETBFT_P2P}",
-        "persistent_peers": ",".join(f"{ids[it.name]}@{it.address}:{ports.COMETBFT_P2P}" for it in others),
+        "persistent_peers": ",".join(f"{ids[it.key]}@{it.address}:{ports.COMETBFT_P2P}" for it in others),
         "unconditional_peer_ids": ",".join(ids.values()),
         "max_num_inbound_peers": max(INBOUND_PEERS_MIN, 2 * len(others)),
         "addr_book_file": f"{paths.data}/config/addrbook.json",
@@ -201,7 +201,7 @@ def _consensus_params() -> dict[str, object]:
 
 
 def _genesis_validator(host: Host, facts: Facts) -> dict[str, object]:
-    key = facts.validators[host.name]
+    key = facts.validators[host.key]
     return {
         "address": key.address,
         "pub_key": {"type": "tendermint/PubKeyEd25519", "value": key.public_key},

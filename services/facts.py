@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, kw_only=True)
-class ValidatorKey:
+class ValidatorKeys:
     """The public half of a validator's keys."""
 
     public_key: str
@@ -22,7 +22,7 @@ class ValidatorKey:
 class Facts:
     """The keys of every validator of a plan, and the genesis time."""
 
-    validators: Mapping[str, ValidatorKey]
-    """By the host's name, such as `validator-par`."""
+    validators: Mapping[str, ValidatorKeys]
+    """By the validator's key in the topology."""
     genesis_time: str
     """RFC 3339, UTC, the same for the life of the chain."""

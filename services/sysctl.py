@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from diversite.plan import Host
+from diversite.plan import Host, Plan
 
 KEEP_CONNECTIONS: Mapping[str, str] = {
     "net.ipv4.tcp_rto_max_ms": "1000",
@@ -19,7 +19,7 @@ the kernel lacks it, set neither.
 """
 
 
-def settings(host: Host) -> Mapping[str, str]:
+def settings(_plan: Plan, host: Host) -> Mapping[str, str]:
     """The settings of a host, by name."""
     return {**_every_host(), **(_router() if host.role == "gateway" else {})}
 
