@@ -188,9 +188,9 @@ class Monitor(_Part):
 class Market(_Part):
     """An instrument and the granularity of its orders."""
 
-    tick: Annotated[int, Field(ge=1)] = 1
+    tick: Annotated[int, Field(ge=1, le=1_000_000_000)] = 1
     """Prices are multiples of it."""
-    lot: Annotated[int, Field(ge=1)] = 1
+    lot: Annotated[int, Field(ge=1, le=1_000_000_000)] = 1
     """Quantities are multiples of it."""
 
 
