@@ -17,7 +17,7 @@ from statistics import median
 from typing import Literal
 
 from diversite.catalog import Measurement, Place, catalog
-from diversite.catalog.reading import Node
+from diversite.catalog.node import Node
 from diversite.geography import fibre_floor_rtt_ms, great_circle_km
 
 Basis = Literal["same-site", "same-metro", "same-region", "measured", "estimated"]
@@ -52,7 +52,7 @@ def rtt(a: Place, b: Place) -> Rtt:
 def _rtt(a: Place, b: Place) -> Rtt:
     floor_ms = fibre_floor_rtt_ms(great_circle_km((a.latitude, a.longitude), (b.latitude, b.longitude)))
     if a.id == b.id:
-        return _modelled("same-site", floor_ms, catalog().latency_model, "same_site", f"two machines in {a.zone}")
+        return _modelled("same-site", floor_ms, catalog().latency_model.node("same_site"), f"two machines in {a.zone}")
     if (a.provider, a.region, a.metro) == (b.provider, b.region, b.metro):
         return _same_region(a, floor_ms)
     if rows := _own_path(a, b):
@@ -60,7 +60,7 @@ def _rtt(a: Place, b: Place) -> Rtt:
     if rows := _between_metros(a, b):
         return _measured(rows, floor_ms, f"between the metros {a.metro} and {b.metro}", own=False)
     if a.metro == b.metro:
-        return _modelled("same-metro", floor_ms, catalog().latency_model, "same_metro", f"both in metro {a.metro}")
+        return _modelled("same-metro", floor_ms, catalog().latency_model.node("same_metro"), f"both in metro {a.metro}")
     return _estimated(a, b, floor_ms)
 
 
@@ -75,17 +75,11 @@ def _between_metros(a: Place, b: Place) -> Sequence[Measurement]:
 
 
 def _same_region(place: Place, floor_ms: float) -> Rtt:
-    model = next(node for name, node in catalog().latency_model.nodes("same_region") if name == "aws")
-    for name, node in catalog().latency_model.nodes("same_region"):
-        model = node if name == place.provider else model
-    return _interval("same-region", floor_ms, model, f"two zones of {place.region}")
+    model = catalog().latency_model.node("same_region").node(place.provider)
+    return _modelled("same-region", floor_ms, model, f"two zones of {place.region}")
 
 
-def _modelled(basis: Basis, floor_ms: float, model: Node, key: str, what: str) -> Rtt:
-    return _interval(basis, floor_ms, Node(f"{model.where}.{key}", model.values[key]), what)
-
-
-def _interval(basis: Basis, floor_ms: float, model: Node, what: str) -> Rtt:
+def _modelled(basis: Basis, floor_ms: float, model: Node, what: str) -> Rtt:
     low_ms, typical_ms, high_ms = (max(floor_ms, model.number(key)) for key in ("low_ms", "typical_ms", "high_ms"))
     return Rtt(
         low_ms=low_ms,

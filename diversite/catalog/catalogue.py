@@ -8,16 +8,29 @@ from difflib import get_close_matches
 from functools import cache, cached_property
 from itertools import chain
 
-from diversite.catalog.facts import Grid, Measurement, Metro, Place, Region, Source
-from diversite.catalog.reading import (
-    Node,
-    read,
-    read_grids,
-    read_measurements,
-    read_metros,
-    read_places,
-    read_sources,
+from diversite.catalog.facts import (
+    CrossCloud,
+    Grid,
+    Limits,
+    Machine,
+    Measurement,
+    Metro,
+    OnRamp,
+    Place,
+    Region,
+    Source,
+    Terms,
 )
+from diversite.catalog.node import Node, read
+from diversite.catalog.provisions import (
+    read_cross_cloud,
+    read_limits,
+    read_machines,
+    read_managed_pairs,
+    read_on_ramps,
+    read_terms,
+)
+from diversite.catalog.reading import read_grids, read_measurements, read_metros, read_places, read_sources
 from diversite.errors import CatalogError
 from diversite.geography import LOWEST_GROUP_INDEX, fibre_floor_rtt_ms, great_circle_km
 
@@ -90,12 +103,60 @@ class Catalog:
         """What is assumed where nobody measured; latency.py reads it."""
         return read("measurements/model.yaml")
 
+    @cached_property
+    def machines(self) -> Mapping[tuple[str, str], Machine]:
+        """Every machine type by provider and name."""
+        return read_machines(read("machines.yaml"))
+
+    @cached_property
+    def all_on_ramps(self) -> tuple[OnRamp, ...]:
+        """Every on-ramp, those in towns that are no metro of the catalogue included."""
+        return tuple(read_on_ramps(self._ramps))
+
+    @cached_property
+    def cross_cloud(self) -> tuple[CrossCloud, ...]:
+        """The buildings for which Google offers Cross-Cloud Interconnect to AWS."""
+        return tuple(read_cross_cloud(self._ramps))
+
+    @cached_property
+    def managed_pairs(self) -> frozenset[tuple[str, str]]:
+        """Pairs of an AWS and a Google region that both providers join as a managed product."""
+        return read_managed_pairs(self._ramps)
+
     def place(self, id_: str) -> Place:
         """The place of that id, or a CatalogError with the nearest names."""
         try:
             return self.places[id_]
         except KeyError:
             raise CatalogError(f"{id_!r} is not a place of the catalogue. {self._advice(id_)}") from None
+
+    def machine(self, provider: str, name: str) -> Machine:
+        """The machine type of that name, or a CatalogError with the nearest names."""
+        try:
+            return self.machines[provider, name]
+        except KeyError:
+            self._known_provider(provider)
+            names = [machine for owner, machine in self.machines if owner == provider]
+            nearest = get_close_matches(name, names, n=3, cutoff=0.4) or names[:3]
+            raise CatalogError(
+                f"{name!r} is not a machine type of {provider} in the catalogue. Nearest: {', '.join(nearest)}. "
+                "All are in diversite/catalog/machines.yaml; a type that is missing there can be added with its source."
+            ) from None
+
+    def limits(self, provider: str) -> Limits:
+        """What the provider refuses, or does only slowly."""
+        return self._limits[self._known_provider(provider)]
+
+    def terms(self, provider: str) -> Terms:
+        """What the provider's terms say of nodes such as ours."""
+        return self._terms[self._known_provider(provider)]
+
+    def on_ramps(self, metro: str) -> tuple[OnRamp, ...]:
+        """The buildings of a metro where a private circuit reaches a cloud; a CatalogError for an unknown metro."""
+        if metro not in self.metros:
+            nearest = get_close_matches(metro, self.metros, n=3, cutoff=0.4)
+            raise CatalogError(f"{metro!r} is not a metro of the catalogue. Nearest: {', '.join(nearest) or 'none'}.")
+        return tuple(ramp for ramp in self.all_on_ramps if ramp.metro == metro)
 
     def is_old(self, source: str) -> bool:
         """Whether a measurement of that source is beyond the age at which latency counts as old evidence."""
@@ -108,6 +169,23 @@ class Catalog:
     @cached_property
     def _register(self) -> Node:
         return read("sources.yaml").only("reviewed", "maximum_age_days", "sources")
+
+    @cached_property
+    def _limits(self) -> Mapping[str, Limits]:
+        return read_limits(read("limits.yaml"))
+
+    @cached_property
+    def _terms(self) -> Mapping[str, Terms]:
+        return read_terms(read("terms.yaml"))
+
+    @cached_property
+    def _ramps(self) -> Node:
+        return read("on_ramps.yaml")
+
+    def _known_provider(self, provider: str) -> str:
+        if provider not in PROVIDERS:
+            raise CatalogError(f"{provider!r} is not a provider of the catalogue; it knows {', '.join(PROVIDERS)}.")
+        return provider
 
     @cached_property
     def _by_provider(self) -> list[tuple[list[Region], list[Place]]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -92,3 +93,94 @@ class Measurement:
     typical_ms: float
     source: str
     measured: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machine:
+    """A machine type; what the provider does not fix is None and counts as shared with every other such machine."""
+
+    provider: str
+    name: str
+    vcpus: int
+    memory_gib: float
+    cpu_vendor: str | None
+    """Who designed the processor: intel, amd, amazon, google, ampere."""
+    cpu_family: str | None
+    architecture: str
+    """x86_64 or arm64."""
+    sources: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BfdLimit:
+    """The fastest detection that a provider's end of a link agrees to."""
+
+    interval_ms_min: int
+    multiplier_min: int
+
+    @property
+    def detection_ms(self) -> int:
+        """The least time from the cut to its detection, in milliseconds."""
+        return self.interval_ms_min * self.multiplier_min
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What a provider refuses, or does only slowly. The keys under a link kind are those of a topology's links."""
+
+    provider: str
+    name_length_max: Mapping[str, int]
+    """By kind of resource; `resource` is what applies to any other kind."""
+    label_key_length_max: int
+    label_value_length_max: int
+    label_count_max: int | None
+    bfd: Mapping[str, BfdLimit | None]
+    """By link kind: None where the provider speaks no BFD, absent where it makes no such link."""
+    bgp_hold_seconds_min: Mapping[str, int]
+    dead_peer_seconds_min: Mapping[str, int]
+    mtu_bytes_max: Mapping[str, int]
+    """By path: `network` inside it, `internet`, and the link kinds."""
+    health_check_interval_seconds_min: Mapping[str, int]
+    """By checker: `balancer` and `uptime`."""
+    sources: Mapping[str, tuple[str, ...]]
+    """By section of the file."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What a provider's terms say of mining and of blockchain nodes; None is not found, which is no permission."""
+
+    provider: str
+    mining: Literal["forbidden", "by-permission", "not-mentioned"] | None
+    nodes: Literal["forbidden", "by-permission", "not-mentioned"] | None
+    confidence: Literal["documented", "secondary", "missing"]
+    statement: str
+    sources: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OnRamp:
+    """A building where a private circuit reaches a cloud."""
+
+    provider: str
+    codes: tuple[str, ...]
+    """The Direct Connect code, or Google's: one for each edge availability domain there."""
+    metro: str | None
+    """None in a town that is no metro of the catalogue."""
+    region: str | None
+    """The region that the provider associates with it."""
+    peeringdb: int | None
+    """The facility's number in PeeringDB; the same number is the same building."""
+    facility: str
+    sources: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CrossCloud:
+    """A building for which Google offers Cross-Cloud Interconnect to AWS."""
+
+    direct_connect: str
+    google: tuple[str, ...]
+    remote_location: str
+    """What Google calls the far end."""
+    sources: tuple[str, ...] = ()
