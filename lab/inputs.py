@@ -1,0 +1,180 @@
+"""What may be asked of the lab: the inputs of each resource, typed and checked.
+
+Names are camelCase where Pulumi sends them and snake_case here. A wrong input is told by its property's path, its
+value and what is allowed; a value that is not known yet (a preview) is not judged.
+"""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address, IPv4Interface
+from pathlib import PurePosixPath
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic.alias_generators import to_camel
+
+from lab.layout import INSIDE
+
+NAME_LENGTH_MAX = 63
+INTERFACE_LENGTH_MAX = 15
+DELAY_MICROSECONDS_MAX = 10_000_000
+PER_MILLION = 1_000_000
+
+Name = Annotated[
+    str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$", min_length=1, max_length=NAME_LENGTH_MAX)
+]
+Interface = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9.-]*$", max_length=INTERFACE_LENGTH_MAX)]
+Tags = dict[str, str]
+
+
+def _is_inside(path: str) -> str:
+    if not PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts:
+        raise ValueError("must be an absolute path without '..'")
+    if not PurePosixPath(path).is_relative_to(INSIDE / "hosts"):
+        raise ValueError(f"must be below {INSIDE}/hosts/<host>/")
+    return path
+
+
+HostPath = Annotated[str, AfterValidator(_is_inside)]
+
+
+class _Inputs(BaseModel):
+    model_config = ConfigDict(alias_generator=to_camel, extra="forbid", frozen=True, populate_by_name=True)
+
+    def record(self) -> dict[str, Any]:
+        """The inputs as Pulumi sends them, as JSON: what was given, no defaults."""
+        return self.model_dump(mode="json", by_alias=True, exclude_none=True, exclude_unset=True)
+
+    def completed(self) -> dict[str, Any]:
+        """The inputs as JSON with every default: two that mean the same are equal."""
+        return self.model_dump(mode="json", by_alias=True)
+
+
+class WorldInputs(_Inputs):
+    """A lab."""
+
+    name: Name
+    owner: Annotated[str, StringConstraints(min_length=1, max_length=200)]
+    """`<project>/<stack>`: an existing lab of another owner is refused."""
+    seed: int = 0
+    """What the userspace wire draws loss and jitter from."""
+
+
+class Network(_Inputs):
+    """A host's place on a LAN of its site."""
+
+    name: Name
+    interface: Interface
+    address: IPv4Interface
+
+
+class HostInputs(_Inputs):
+    """A machine, or a site's router, which holds the bridges of the site's LANs."""
+
+    world: Name
+    name: Name
+    site: Name
+    kind: Literal["host", "router"]
+    networks: tuple[Network, ...]
+    gateway: IPv4Address | None = None
+    data_mebibytes: Annotated[int, Field(ge=0, le=1 << 20)] = 0
+    """Size of the disk's own filesystem; 0 for a plain directory."""
+    firewall: Annotated[str, StringConstraints(max_length=1 << 20)] | None = None
+    sysctls: dict[Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_./-]*$")], str | int] = {}
+    tags: Tags = {}
+
+    @model_validator(mode="after")
+    def _disk_holds_a_filesystem(self) -> HostInputs:
+        if 0 < self.data_mebibytes < 8:
+            raise ValueError(f"dataMebibytes is {self.data_mebibytes}: must be 0 or at least 8")
+        return self
+
+
+class WireEnd(_Inputs):
+    """One end of a wire: an interface on a host."""
+
+    host: Name
+    interface: Interface
+    address: IPv4Interface
+
+
+class WireInputs(_Inputs):
+    """A link between two hosts; without delay, jitter and loss it is a bare pair of interfaces."""
+
+    world: Name
+    name: Name
+    a: WireEnd
+    b: WireEnd
+    delay_microseconds: Annotated[int, Field(ge=0, le=DELAY_MICROSECONDS_MAX)]
+    """One way."""
+    jitter_microseconds: Annotated[int, Field(ge=0, le=DELAY_MICROSECONDS_MAX)] = 0
+    """How much later or earlier than the delay, uniformly; packets keep their order."""
+    loss_per_million: Annotated[int, Field(ge=0, le=PER_MILLION)] = 0
+    carrier: str = ""
+    tags: Tags = {}
+
+    @model_validator(mode="after")
+    def _ends_differ(self) -> WireInputs:
+        if self.a.host == self.b.host:
+            raise ValueError(f"a.host and b.host are both {self.a.host!r}: a wire joins two hosts")
+        return self
+
+    def impaired(self) -> bool:
+        """Whether something must stand between the two ends."""
+        return bool(self.delay_microseconds or self.jitter_microseconds or self.loss_per_million)
+
+
+class KeysInputs(_Inputs):
+    """Keys made on a host, which never leave it."""
+
+    world: Name
+    host: Name
+    path: HostPath
+    """CometBFT's home: keys go to `config/`, the signing state to `data/`."""
+    kind: Literal["cometbft"]
+
+
+class Ready(_Inputs):
+    """How to ask a service whether it is ready, from its own host."""
+
+    kind: Literal["http", "tcp", "none"]
+    address: Annotated[str, StringConstraints(pattern=r"^[0-9.]+:[0-9]{1,5}$")] | None = None
+    path: str = "/"
+    seconds_max: Annotated[float, Field(gt=0, le=3600)] = 30.0
+
+    @model_validator(mode="after")
+    def _has_address(self) -> Ready:
+        if self.kind != "none" and self.address is None:
+            raise ValueError(f"kind {self.kind!r} needs an address, such as 127.0.0.1:26657")
+        return self
+
+
+class ServiceInputs(_Inputs):
+    """A supervised process on a host, with the files it reads."""
+
+    world: Name
+    host: Name
+    name: Name
+    command: Annotated[tuple[str, ...], Field(min_length=1)]
+    files: dict[HostPath, str] = {}
+    environment: dict[Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")], str] = {}
+    ready: Ready | None = None
+    restart: bool = True
+    tags: Tags = {}
+
+
+def problems(error: ValidationError) -> list[tuple[str, str]]:
+    """Each wrong property's path and what is wrong with it: the value, and what is allowed."""
+    return [(_path(item["loc"]), _reason(dict(item))) for item in error.errors()]
+
+
+def _path(location: tuple[str | int, ...]) -> str:
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location).lstrip(".")
+
+
+def _reason(item: dict[str, Any]) -> str:
+    if item["type"] in ("missing", "extra_forbidden"):
+        return {"missing": "is required", "extra_forbidden": "is not a property of this resource"}[item["type"]]
+    message = str(item["msg"]).removeprefix("Value error, ")
+    given = item["input"]
+    return f"is {given!r}: {message}" if isinstance(given, str | int | float | bool) else message
