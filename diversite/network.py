@@ -1,17 +1,18 @@
 """The private network between sites as a graph: which way traffic takes, how long it takes, and what a cut leaves.
 
 Routing is by cost, as OSPF does it: a tenth of a millisecond of round trip is one, and a link of a lower preference
-costs a class more, so that it carries traffic only when better ones are gone.
+costs a class more, so that it carries traffic only when better ones are gone. Of equal ways the one with the fewest
+links counts, then the first by name, the same in both directions.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import pairwise
+from heapq import heappop, heappush
+from itertools import combinations, pairwise
 from typing import Protocol
-
-import networkx
 
 COST_PER_MS = 10
 COST_PER_PREFERENCE = 20_000
@@ -32,7 +33,7 @@ class Edge(Protocol):
     def cost(self) -> int: ...
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
     """The way between two sites: the sites passed, the links taken, the round trip over them."""
 
@@ -40,33 +41,97 @@ class Route:
     links: tuple[str, ...]
     rtt_ms: float
 
+    def avoids(self, lost: Collection[str]) -> bool:
+        """Whether it needs none of the named sites and links."""
+        return not any(name in lost for name in self.links) and not any(name in lost for name in self.path)
+
+
+Routes = Mapping[tuple[str, str], Route]
+
 
 def cost(rtt_ms: float, preference: int) -> int:
     """The routing cost of a link."""
     return min(COST_MAX, max(1, round(rtt_ms * COST_PER_MS)) + (preference - 1) * COST_PER_PREFERENCE)
 
 
-def routes(
-    sites: Iterable[str], links: Iterable[Edge], without: Collection[str] = frozenset()
-) -> Mapping[tuple[str, str], Route]:
+def routes(sites: Iterable[str], links: Iterable[Edge], without: Collection[str] = frozenset()) -> Routes:
     """The route between every ordered pair of sites that still reach each other, without the named sites and links."""
-    graph = _graph(sites, links, without)
-    found = {}
-    for start, (_, paths) in networkx.all_pairs_dijkstra(graph, weight="cost"):
-        for end, path in paths.items():
-            found[start, end] = _route(graph, tuple(path))
+    standing = sorted(site for site in sites if site not in without)
+    ways = _ways(links, without)
+    return _both_directions(
+        ((start, end), route) for start in standing for end, route in _from(start, ways).items() if start <= end
+    )
+
+
+def routes_after(before: Routes, links: Iterable[Edge], lost: frozenset[str]) -> Routes:
+    """The routes when `lost` sites and links are gone: `before`, with new ways only where the old ones are broken."""
+    kept = {pair: route for pair, route in before.items() if route.avoids(lost)}
+    broken = {pair for pair in before if pair not in kept and lost.isdisjoint(pair)}
+    if not broken:
+        return kept
+    ways = _ways(links, lost)
+    found = {start: _from(start, ways) for start in {min(pair) for pair in broken}}
+    again = (((a, b), found[a][b]) for a, b in broken if a < b and b in found[a])
+    return kept | _both_directions(again)
+
+
+def islands(sites: Iterable[str], links: Iterable[Edge], without: frozenset[str]) -> tuple[frozenset[str], ...]:
+    """The groups of sites that still reach each other; a site whose router is among `without` is one by itself."""
+    group = {site: frozenset({site}) for site in sites}
+    for link in links:
+        a, b = link.sites
+        if without.isdisjoint((link.name, a, b)) and group[a] is not group[b]:
+            joined = group[a] | group[b]
+            group |= dict.fromkeys(joined, joined)
+    return tuple(dict.fromkeys(group.values()))
+
+
+def cut_pairs(sites: Collection[str], links: Collection[Edge]) -> Iterator[tuple[tuple[str, str], frozenset[str]]]:
+    """Every two links that together, but neither alone, cut sites off, with the sites of the smaller part."""
+    names = [link.name for link in links]
+    alone = {name for name in names if len(islands(sites, links, frozenset({name}))) > 1}
+    for pair in combinations(names, 2):
+        if alone.isdisjoint(pair):
+            parts = islands(sites, links, frozenset(pair))
+            if len(parts) > 1:
+                yield pair, min(parts, key=lambda part: (len(part), sorted(part)))
+
+
+_Ways = Mapping[str, Mapping[str, Edge]]
+
+
+def _ways(links: Iterable[Edge], without: Collection[str]) -> _Ways:
+    """The cheapest link to each neighbour."""
+    ways: dict[str, dict[str, Edge]] = defaultdict(dict)
+    for link in sorted(links, key=lambda link: (link.cost, link.name), reverse=True):  # the cheapest comes last
+        a, b = link.sites
+        if not {link.name, a, b}.intersection(without):
+            ways[a][b] = ways[b][a] = link
+    return ways
+
+
+def _from(start: str, ways: _Ways) -> dict[str, Route]:
+    """The best route to every site that `start` reaches, by Dijkstra's algorithm."""
+    found: dict[str, Route] = {}
+    queue: list[tuple[int, int, tuple[str, ...]]] = [(0, 1, (start,))]
+    while queue:
+        spent, length, path = heappop(queue)
+        if path[-1] not in found:
+            found[path[-1]] = _route(path, ways)
+            for following, link in ways.get(path[-1], {}).items():
+                if following not in found:
+                    heappush(queue, (spent + link.cost, length + 1, (*path, following)))
     return found
 
 
-def _graph(sites: Iterable[str], links: Iterable[Edge], without: Collection[str]) -> networkx.Graph[str]:
-    graph: networkx.Graph[str] = networkx.Graph()
-    graph.add_nodes_from(site for site in sites if site not in without)
-    for link in sorted(links, key=lambda link: (-link.cost, link.name)):  # of parallel links the cheapest is kept
-        if link.name not in without and all(site in graph for site in link.sites):
-            graph.add_edge(*link.sites, cost=link.cost, rtt_ms=link.rtt_ms, name=link.name)
-    return graph
+def _route(path: tuple[str, ...], ways: _Ways) -> Route:
+    taken = [ways[a][b] for a, b in pairwise(path)]
+    return Route(path=path, links=tuple(link.name for link in taken), rtt_ms=sum(link.rtt_ms for link in taken))
 
 
-def _route(graph: networkx.Graph[str], path: tuple[str, ...]) -> Route:
-    taken = [graph.edges[step] for step in pairwise(path)]
-    return Route(path=path, links=tuple(edge["name"] for edge in taken), rtt_ms=sum(edge["rtt_ms"] for edge in taken))
+def _both_directions(found: Iterable[tuple[tuple[str, str], Route]]) -> dict[tuple[str, str], Route]:
+    both = {}
+    for (a, b), route in found:
+        both[a, b] = route
+        both[b, a] = Route(path=route.path[::-1], links=route.links[::-1], rtt_ms=route.rtt_ms)
+    return both

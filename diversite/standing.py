@@ -1,0 +1,209 @@
+"""What still stands after a loss: which hosts run, which sites reach each other, where a quorum is, who serves orders.
+
+`Survey` reads a plan once; `standing` then answers for any loss in microseconds, which is what lets the judge try every
+pair of failures. Times and words are not here: see `recovery` and `outcome`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Literal
+
+from diversite import network, quorum
+from diversite.domains import CUTTING, DESTROYING, FREEZING, LYING, Domain, Membership, domains_of
+from diversite.plan import Host, Plan
+
+Class = Literal["continues", "halts_safely", "could_lose_data"]
+CLASSES: tuple[Class, ...] = ("continues", "halts_safely", "could_lose_data")
+"""From best to worst."""
+NOTHING: frozenset[str] = frozenset()
+
+
+def worst(*classes: Class) -> Class:
+    """The worst of several outcomes."""
+    return max(classes, key=CLASSES.index)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unit:
+    """A validator and the engine that executes its blocks: neither is of use without the other."""
+
+    key: str
+    site: str
+    power: int
+    hosts: frozenset[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Loss:
+    """What failing domains, and what was down before, take away."""
+
+    domains: tuple[Domain, ...] = ()
+    down: frozenset[str] = NOTHING
+    """Hosts and links that were not running before."""
+    stopped: frozenset[str] = NOTHING
+    """Hosts that do not run, those already down included."""
+    cut: frozenset[str] = NOTHING
+    """Links that carry nothing, whether or not their ends run."""
+    destroyed: frozenset[str] = NOTHING
+    """Hosts whose disks may be gone for good."""
+    lying: frozenset[str] = NOTHING
+    """Hosts that may say what is wrong."""
+    frozen: frozenset[str] = NOTHING
+    """Hosts that nobody can change, replace or remove for now."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Standing:
+    """What stands after a loss."""
+
+    loss: Loss
+    islands: tuple[frozenset[str], ...]
+    """Sites that reach each other, the sites of dead routers each by itself."""
+    main: frozenset[str]
+    """The island with a quorum; empty where there is none."""
+    voting: frozenset[str]
+    """Keys of the validators that take part in the quorum; without one, of those that run."""
+    power: int
+    """Their power; without a quorum that of the strongest island."""
+    total: int
+    consensus: Class
+    serving: tuple[str, ...]
+    """Entrances (host names) that can have an order acknowledged."""
+    watching: tuple[str, ...]
+    """Monitors (host names) that run and, where a quorum is left, see it."""
+
+    @property
+    def outcome(self) -> Class:
+        """The venue's outcome: it continues only while orders can be entered and acknowledged."""
+        return worst(self.consensus, "continues" if self.serving else "halts_safely")
+
+    @property
+    def lost_power(self) -> int:
+        """The power that takes no part."""
+        return self.total - self.power
+
+
+@dataclass(frozen=True)
+class Survey:
+    """A plan, read once for many questions."""
+
+    plan: Plan
+    deployed: frozenset[str] | None = None
+    """Names of the hosts and links that exist; None: all that the plan declares."""
+    _islands: dict[frozenset[str], tuple[frozenset[str], ...]] = field(default_factory=dict, repr=False)
+
+    @cached_property
+    def membership(self) -> Membership:
+        """The failure domains of all hosts and links."""
+        return domains_of(self.plan)
+
+    @cached_property
+    def units(self) -> Mapping[str, Unit]:
+        """The voting units by the validator's key."""
+        return {
+            host.key: Unit(
+                key=host.key,
+                site=host.site,
+                power=host.voting_power,
+                hosts=frozenset({host.name, host.partner} - {None}) if host.partner else frozenset({host.name}),
+            )
+            for host in self.plan.of_role("validator")
+        }
+
+    @cached_property
+    def power(self) -> Mapping[str, int]:
+        """The declared voting power by validator's key; who is not deployed counts in the total all the same."""
+        return {key: unit.power for key, unit in self.units.items()}
+
+    @cached_property
+    def total(self) -> int:
+        """All of the declared voting power."""
+        return sum(self.power.values())
+
+    @property
+    def fault_model(self) -> quorum.FaultModel:
+        """What consensus withstands."""
+        return self.plan.topology.consensus.fault_model
+
+    def loss(self, lost: Iterable[Domain], down: Iterable[str] = ()) -> Loss:
+        """What the loss of these domains takes away while hosts or links named `down` do not run."""
+        domains, absent, hosts = tuple(lost), frozenset(down) | self._undeployed, self._hosts
+        stopping = self._members(d for d in domains if d.kind not in CUTTING | FREEZING) & hosts
+        return Loss(
+            domains=domains,
+            down=absent,
+            stopped=(stopping | absent) & hosts,
+            cut=(self._members(d for d in domains if d.kind in CUTTING) | absent) - hosts,
+            destroyed=self._members(d for d in domains if d.kind in DESTROYING) & hosts,
+            lying=self._members(d for d in domains if d.kind in LYING) & hosts,
+            frozen=self._members(d for d in domains if d.kind in FREEZING) & hosts,
+        )
+
+    def standing(self, loss: Loss) -> Standing:
+        """What stands after a loss."""
+        islands = self.islands(self.unreachable(loss))
+        up = [unit for unit in self.units.values() if loss.stopped.isdisjoint(unit.hosts)]
+        power = [sum(unit.power for unit in up if unit.site in island) for island in islands]
+        most = max(power, default=0)
+        main = islands[power.index(most)] if quorum.holds(most, self.total, self.fault_model) else NOTHING
+        return Standing(
+            loss=loss,
+            islands=islands,
+            main=main,
+            voting=frozenset(unit.key for unit in up if not main or unit.site in main),
+            power=most,
+            total=self.total,
+            consensus=worst(self._danger(loss), "continues" if main else "halts_safely"),
+            serving=tuple(host.name for host in self._entrances if host.site in main and host.name not in loss.stopped),
+            watching=tuple(
+                host.name
+                for host in self._monitors
+                if host.name not in loss.stopped and (not main or host.site in main)
+            ),
+        )
+
+    def unreachable(self, loss: Loss) -> frozenset[str]:
+        """Sites without a router, and cut links: what routes must avoid."""
+        return loss.cut | {site for gateway, site in self._gateways.items() if gateway in loss.stopped}
+
+    def islands(self, without: frozenset[str]) -> tuple[frozenset[str], ...]:
+        """The groups of sites that reach each other without these links and routers."""
+        if without not in self._islands:
+            self._islands[without] = network.islands(self.plan.sites, self.plan.links.values(), without)
+        return self._islands[without]
+
+    def power_of(self, hosts: frozenset[str]) -> int:
+        """The voting power of the units that need any of these hosts."""
+        return sum(unit.power for unit in self.units.values() if not hosts.isdisjoint(unit.hosts))
+
+    def _danger(self, loss: Loss) -> Class:
+        """What was signed may be gone with its disks, or be contradicted by those who lie."""
+        gone = quorum.could_be_gone(self.power_of(loss.destroyed), self.total, self.fault_model)
+        contradicted = bool(loss.lying) and quorum.is_lost(self.power_of(loss.lying), self.total, self.fault_model)
+        return "could_lose_data" if gone or contradicted else "continues"
+
+    def _members(self, domains: Iterable[Domain]) -> frozenset[str]:
+        return NOTHING.union(*(self.membership.members(domain) for domain in domains))
+
+    @cached_property
+    def _undeployed(self) -> frozenset[str]:
+        return NOTHING if self.deployed is None else self._hosts.union(self.plan.links) - self.deployed
+
+    @cached_property
+    def _hosts(self) -> frozenset[str]:
+        return frozenset(self.plan.hosts)
+
+    @cached_property
+    def _gateways(self) -> Mapping[str, str]:
+        return {host.name: host.site for host in self.plan.of_role("gateway")}
+
+    @cached_property
+    def _entrances(self) -> tuple[Host, ...]:
+        return self.plan.of_role("entry")
+
+    @cached_property
+    def _monitors(self) -> tuple[Host, ...]:
+        return self.plan.of_role("monitor")
