@@ -12,7 +12,7 @@ from typing import Any, Protocol, get_args
 
 from diversite.errors import CatalogError
 from diversite.stackfile import joining
-from diversite.stackfile.parts import Finding, Host, Parts, Steps, unknown
+from diversite.stackfile.parts import NO_MAP, Finding, Host, Parts, Steps, unknown
 from diversite.topology import Provider
 
 
@@ -31,7 +31,7 @@ def findings(parts: Parts, places: Places) -> Iterator[Finding]:
     yield from _consensus(parts)
     yield from _objectives(parts)
     yield from _sites(parts, places)
-    if parts.sites:
+    if parts.sites and NO_MAP not in parts.sites:
         yield from _hosts(parts, places)
         yield from _engines_beside_validators(parts)
         yield from joining.findings(parts)
@@ -72,8 +72,6 @@ def _hosts(parts: Parts, places: Places) -> Iterator[Finding]:
 
 
 def _machine(steps: Steps, provider: str, host: Host, places: Places) -> Iterator[Finding]:
-    if not hasattr(places, "machine"):  # until the catalogue has machines
-        return
     refusal = _refusal(places.machine, provider, host.machine)
     if refusal is None:
         return
@@ -98,7 +96,7 @@ def _engines_beside_validators(parts: Parts) -> Iterator[Finding]:
 
 
 def _releases(parts: Parts) -> Iterator[Finding]:
-    for section, name, host in parts.hosts():
+    for section, name, host in parts.hosts() if NO_MAP not in parts.releases else ():
         release = getattr(host, "release", None)
         if release is not None and release not in parts.releases:
             yield Finding((section, name, "release"), unknown("release", release, parts.releases))

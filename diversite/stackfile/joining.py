@@ -10,6 +10,8 @@ from diversite.stackfile.closest import listed
 from diversite.stackfile.parts import Finding, Parts, Steps, unknown
 from diversite.topology import Link, LinkKind
 
+ISLANDS_LISTED_MAX = 4
+
 
 def findings(parts: Parts) -> Iterator[Finding]:
     """Every fault of the links, each by itself and then together."""
@@ -30,16 +32,16 @@ def _link(parts: Parts, steps: Steps, link: Link) -> Iterator[Finding]:
         seen.add(end)
     providers = [parts.provider(end) for end in link.ends]
     if None not in providers and (refusal := _KIND_RULES[link.kind](parts, link)):
-        yield Finding((*steps, "kind"), refusal)
+        yield Finding((*steps, "kind"), f"{refusal}; use {_kinds_that_fit(parts, link)}")
 
 
 def _backbone(parts: Parts, link: Link) -> str | None:
     providers = {parts.provider(end) for end in link.ends}
     if len(providers) > 1:
-        return f"is one provider's own network, and its ends stand at {listed(providers)}; use {_others(parts, link)}"
+        return f"is one provider's own network, and its ends stand at {listed(providers)}"
     zones = {site.at.split("/")[1] for end in link.ends if (site := parts.sites[end])}
     if providers == {"hetzner"} and len(zones) > 1:
-        return f"of hetzner joins one network zone, and its ends stand in {listed(zones)}; use wireguard"
+        return f"of hetzner joins one network zone, and its ends stand in {listed(zones)}"
     return None
 
 
@@ -47,19 +49,19 @@ def _cross_cloud(parts: Parts, link: Link) -> str | None:
     ends = sorted(parts.provider(end) or "" for end in link.ends)
     if ends == ["aws", "gcp"]:
         return None
-    return f"joins one end at aws with one at gcp, and its ends stand at {', '.join(ends)}; use {_others(parts, link)}"
+    return f"joins one end at aws with one at gcp, and its ends stand at {', '.join(ends)}"
 
 
 def _vpn(parts: Parts, link: Link) -> str | None:
     at_aws = [end for end in link.ends if parts.provider(end) == "aws"]
     if len(at_aws) > 1:
-        return f"cannot join {' and '.join(at_aws)}: a VPN of aws ends outside aws; use backbone between them"
+        return f"cannot join {' and '.join(at_aws)}: a VPN of aws ends outside aws"
     return _attached(parts, link)
 
 
 def _attached(parts: Parts, link: Link) -> str | None:
     bare = [end for end in link.ends if parts.provider(end) == "hetzner"]
-    return f"needs an attachment that hetzner does not offer (at {', '.join(bare)}); use wireguard" if bare else None
+    return f"needs an attachment that hetzner does not offer (at {', '.join(bare)})" if bare else None
 
 
 def _anything(_parts: Parts, _link: Link) -> str | None:
@@ -75,10 +77,9 @@ _KIND_RULES: Mapping[LinkKind, Callable[[Parts, Link], str | None]] = {
 }
 
 
-def _others(parts: Parts, link: Link) -> str:
-    """The kinds that could join these ends instead."""
-    fitting = [kind for kind, refusal in _KIND_RULES.items() if kind != link.kind and not refusal(parts, link)]
-    return " or ".join(fitting)
+def _kinds_that_fit(parts: Parts, link: Link) -> str:
+    """The kinds that could join these ends; wireguard always can."""
+    return " or ".join(kind for kind, refusal in _KIND_RULES.items() if refusal(parts, link) is None)
 
 
 def _preferences(parts: Parts) -> Iterator[Finding]:
@@ -106,12 +107,21 @@ def _connected(parts: Parts) -> Iterator[Finding]:
     ends = {end for link in parts.links.values() for end in (link.ends if link else ())}
     if None in parts.links.values() or not ends <= set(parts.sites):
         return
-    first = next(iter(parts.sites))
-    reached = _reached(first, _neighbours(parts))
+    islands = _islands(parts)
+    if len(islands) > 1:
+        named = " | ".join(listed(island) for island in islands[:ISLANDS_LISTED_MAX])
+        more = f" and {len(islands) - ISLANDS_LISTED_MAX} more" if len(islands) > ISLANDS_LISTED_MAX else ""
+        says = f"fall into {len(islands)} groups that no link joins: {named}{more}; join them in `links`"
+        yield Finding(("sites",), says, of_key=True)
+
+
+def _islands(parts: Parts) -> list[set[str]]:
+    """Sites that reach each other, in the order of the file."""
+    neighbours, islands = _neighbours(parts), list[set[str]]()
     for site in parts.sites:
-        if site not in reached:
-            says = f"cannot be reached from {first} over the links; join it in `links`"
-            yield Finding(("sites", site), says, of_key=True)
+        if not any(site in island for island in islands):
+            islands.append(_reached(site, neighbours))
+    return islands
 
 
 def _neighbours(parts: Parts) -> Mapping[str, set[str]]:

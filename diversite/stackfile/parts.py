@@ -27,6 +27,8 @@ Steps = tuple[str | int, ...]
 """Keys and indexes that lead to a place in a stack file."""
 Host = Validator | Engine | OrderEntry | Monitor
 
+NO_MAP = ""
+"""The one key of a section that is there and is no map."""
 HOST_SECTIONS = ("validators", "engines", "order_entry", "monitoring")
 
 

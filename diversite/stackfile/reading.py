@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from itertools import islice
 from pathlib import Path
-from typing import cast
 
 from diversite.catalog import catalog
 from diversite.errors import TopologyError
@@ -34,8 +33,8 @@ class Problem(str):
     def __new__(cls, file: str, fault: Fault) -> Problem:
         """Put the sentence together."""
         path = _dotted(fault.path)
-        subject = f"{path}: {fault.value}" if path and fault.value else path or fault.value
-        problem = super().__new__(cls, f"{file}:{fault.line}: {subject} {fault.says}".replace(":  ", ": ", 1))
+        where = f"{file}:{fault.line}: {path}: " if path else f"{file}:{fault.line}: "
+        problem = super().__new__(cls, where + f"{fault.value} {fault.says}".lstrip())
         problem.file, problem.line, problem.path = file, fault.line, path
         return problem
 
@@ -54,8 +53,10 @@ def loads(text: str, name: str = "stack file") -> Topology:
 
 def _topology(text: str, name: str) -> Topology:
     root, faults = read(text)
-    if root is None:
-        raise _error(name, faults or [Fault(1, (), "", "the file is empty; stacks/europe.yaml is a whole one")])
+    if root is None and faults:
+        raise _error(name, faults)
+    if root is None or root.data is None:
+        raise _error(name, [Fault(1, (), "", "the file is empty; stacks/europe.yaml is a whole one")])
     if not isinstance(root.data, dict):
         says = "is no stack file: that is a map with `venue:`, `sites:` and so on, as in stacks/europe.yaml"
         raise _error(name, faults or [Fault(root.line, (), shown(root.data), says)])
@@ -70,7 +71,7 @@ def _topology(text: str, name: str) -> Topology:
 def _checked(root: Node, data: Mapping[str, Data]) -> tuple[Topology | None, list[Fault]]:
     topology, shape = structure.check(data)
     parts = Parts.of(topology) if topology else structure.well_formed(data)
-    findings = [*shape, *islice(consistency.findings(parts, cast(consistency.Places, catalog())), PROBLEMS_MAX)]
+    findings = [*shape, *islice(consistency.findings(parts, catalog()), PROBLEMS_MAX)]
     return topology, [_fault(root, finding) for finding in findings]
 
 

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from diversite.stackfile.closest import did_you_mean
-from diversite.stackfile.parts import Finding, Parts, Steps
+from diversite.stackfile.parts import NO_MAP, Finding, Parts, Steps
 from diversite.topology import (
     ADDRESS_PATTERN,
     MACHINE_PATTERN,
@@ -44,7 +44,7 @@ def check(data: Mapping[str, Any]) -> tuple[Topology | None, list[Finding]]:
     try:
         return _whole(Topology, data), []
     except ValidationError as error:
-        return None, [_finding(each) for each in error.errors(include_url=False)]
+        return None, [_finding(each) for each in error.errors(include_url=False) if not _is_echo(each)]
 
 
 def well_formed(data: Mapping[str, Any]) -> Parts:
@@ -54,13 +54,13 @@ def well_formed(data: Mapping[str, Any]) -> Parts:
     return Parts(
         consensus=_part(Consensus, data.get("consensus", {})),
         survive={index: _part(Objective, each) for index, each in objectives},
-        sites=_section(Site, data.get("sites")),
-        validators=_section(Validator, data.get("validators")),
-        engines=_section(Engine, data.get("engines")),
-        links=_section(Link, data.get("links")),
-        order_entry=_section(OrderEntry, data.get("order_entry")),
-        monitoring=_section(Monitor, data.get("monitoring")),
-        releases=_section(Release, data.get("releases")),
+        sites=_section(Site, data.get("sites", {})),
+        validators=_section(Validator, data.get("validators", {})),
+        engines=_section(Engine, data.get("engines", {})),
+        links=_section(Link, data.get("links", {})),
+        order_entry=_section(OrderEntry, data.get("order_entry", {})),
+        monitoring=_section(Monitor, data.get("monitoring", {})),
+        releases=_section(Release, data.get("releases", {})),
     )
 
 
@@ -76,9 +76,12 @@ def _part(model: type[Part], data: object) -> Part | None:
 
 
 def _section(model: type[Part], data: object) -> dict[str, Part | None]:
-    if not isinstance(data, dict):
-        return {}
-    return {name: _part(model, each) for name, each in data.items()}
+    return {name: _part(model, each) for name, each in data.items()} if isinstance(data, dict) else {NO_MAP: None}
+
+
+def _is_echo(error: Mapping[str, Any]) -> bool:
+    """Pydantic counts only the well-formed entries of a list, and says too short beside what is wrong with the others."""
+    return error["type"] == "too_short" and len(error["input"]) >= error["ctx"]["min_length"]
 
 
 def _finding(error: Mapping[str, Any]) -> Finding:
@@ -124,10 +127,10 @@ def _range(steps: Steps) -> str:
 
 
 def _length(_steps: Steps, error: Mapping[str, Any]) -> str:
-    context = error["ctx"]
-    much = str(error["type"]).endswith("too_long")
-    limit = f"at most {context['max_length']}" if much else f"at least {context['min_length']}"
-    return f"is too {'long' if much else 'short'}; write {limit}{' characters' * ('string' in error['type'])}"
+    unit = "characters" if "string" in error["type"] else "entries"
+    if "max_length" in error["ctx"]:
+        return f"has too many {unit}; at most {error['ctx']['max_length']} are allowed"
+    return f"has too few {unit}; at least {error['ctx']['min_length']} must be there"
 
 
 def _refused(_steps: Steps, error: Mapping[str, Any]) -> str:

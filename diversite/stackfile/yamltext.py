@@ -141,9 +141,8 @@ class _Reader:
         self._count(event, 1)
         line = _line(event)
         if len(event.value) > TEXT_LENGTH_MAX:
-            self._fault(
-                line, event.value, f"has {len(event.value):,} characters; a text has at most {TEXT_LENGTH_MAX:,}"
-            )
+            says = f"has {len(event.value):,} characters; a text has at most {TEXT_LENGTH_MAX:,}"
+            self._fault(line, shown(event.value), says)
         self._refuse_tag(event)
         node = Node(line, self._resolve(event, line))
         self._remember(event.anchor, node)
@@ -185,10 +184,13 @@ class _Reader:
     def _alias(self, event: yaml.AliasEvent) -> None:
         node = self._anchors.get(event.anchor)
         if node is None:
-            self._stop(event, f"`*{event.anchor}` names no finished anchor before it; write the value itself")
+            self._stop(
+                event,
+                f"`*{event.anchor}` names no anchor `&{event.anchor}` that ended before it; write the value itself",
+            )
         self._aliases += 1
         if self._aliases > ALIASES_MAX:
-            self._stop(event, f"more than {ALIASES_MAX} aliases (`*name`); write the values themselves")
+            self._stop(event, f"makes more than {ALIASES_MAX} aliases (`*name`); write the values themselves")
         self._count(event, node.size)
         if len(self._open) + node.height > DEPTH_MAX:
             self._stop(event, f"is nested more than {DEPTH_MAX} deep through `*{event.anchor}`")
@@ -235,7 +237,7 @@ class _Reader:
         if self._nodes > NODES_MAX:
             self._stop(
                 event,
-                f"more than {NODES_MAX:,} values, aliases counted as often as they are used; a venue needs far fewer",
+                f"makes more than {NODES_MAX:,} values, aliases counted each time; a venue needs far fewer",
             )
 
     def _fault(self, line: int, value: str, says: str, *step: str) -> None:
@@ -262,8 +264,9 @@ def _syntax_fault(error: yaml.YAMLError, text: str, path: Steps) -> Fault:
     context = getattr(error, "context", None)
     if mark and _character_at(text, mark.line, mark.column) == "\t":
         return Fault(line, path, "", "a tab stands where YAML wants spaces; indent with spaces")
-    said = f"{problem} {context}" if context else problem
-    return Fault(line, path, "", f"YAML cannot be read on from here: {said}; mind indentation, colons and quotes")
+    if context and error.context_mark:
+        problem += f" {context} that begins on line {error.context_mark.line + 1}"
+    return Fault(line, path, "", f"YAML cannot be read on from here: {problem}; mind indentation, colons and quotes")
 
 
 def _character_at(text: str, line: int, column: int) -> str:
