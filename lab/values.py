@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pulumi.provider.experimental.property_value import Computed, PropertyValue
+from pulumi.provider.experimental.property_value import PropertyValue
+from pulumi.runtime import rpc
 
 from lab.files import JsonObject
 
@@ -29,7 +30,8 @@ def plain_map(values: Mapping[str, PropertyValue]) -> JsonObject:
 def plain(value: PropertyValue) -> Any:
     """One property as JSON."""
     content = value.value
-    if isinstance(content, Computed):
+    # The SDK (3.272) hands an unknown over as its marker text, and cannot marshal its own Computed.
+    if content == rpc.UNKNOWN:
         return UNKNOWN
     if isinstance(content, Mapping):
         return plain_map(content)
@@ -47,7 +49,7 @@ def property_map(values: JsonObject) -> dict[str, PropertyValue]:
 def property_of(value: Any) -> PropertyValue:
     """One JSON value as a property."""
     if isinstance(value, Unknown):
-        return PropertyValue.computed()
+        return PropertyValue(rpc.UNKNOWN)
     if isinstance(value, Mapping):
         return PropertyValue(property_map(dict(value)))
     if isinstance(value, list | tuple):
