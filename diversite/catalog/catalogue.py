@@ -123,6 +123,10 @@ class Catalog:
         """Pairs of an AWS and a Google region that both providers join as a managed product."""
         return read_managed_pairs(self._ramps)
 
+    def coordinates(self, end: str) -> tuple[float, float]:
+        """Latitude and longitude of a metro or a region, as a measurement names its ends."""
+        return self._ends[end][1]
+
     def place(self, id_: str) -> Place:
         """The place of that id, or a CatalogError with the nearest names."""
         try:
