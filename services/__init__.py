@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from diversite.errors import PlanError
 from diversite.plan import Host, Plan
-from services import bird, cometbft, engine, firewall, haproxy, sysctl
+from services import alertmanager, bird, blackbox, cometbft, engine, firewall, haproxy, prometheus, sysctl
 from services.facts import Facts, ValidatorKeys
 from services.service import Paths, PathsOf, Ready, Service
 
@@ -48,7 +48,11 @@ def services_of(plan: Plan, host: Host, paths: PathsOf, facts: Facts | None = No
         case "entry":
             return (haproxy.service(plan, host, paths(haproxy.NAME)),)
         case "monitor":
-            return ()
+            return (
+                blackbox.service(host, paths(blackbox.NAME)),
+                alertmanager.service(plan, host, paths(alertmanager.NAME)),
+                prometheus.service(plan, host, paths(prometheus.NAME)),
+            )
 
 
 def _required(facts: Facts | None, host: Host) -> Facts:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from diversite import addresses
 from diversite.plan import Host, Plan
 from services.service import Paths, Ready, Service
-from services.templating import render
+from services.writing import render
 
 NAME = "bird"
 LAN_INTERFACE = "lan0"

@@ -9,12 +9,12 @@ path, where the keys were made (`<data>/config/priv_validator_key.json`, `<data>
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 
 from diversite import ports
 from diversite.plan import Host, Plan
 from services.facts import Facts
 from services.service import Paths, Ready, Service
+from services.writing import Table, toml
 
 NAME = "cometbft"
 
@@ -32,9 +32,6 @@ MEMPOOL_ORDERS_MAX = 10_000
 PEER_RATE_BYTES_PER_SECOND = 20_000_000
 """Four times the default, for a node that catches up; consensus itself needs a hundredth of it."""
 INBOUND_PEERS_MIN = 40
-
-Value = str | int | bool
-Table = Mapping[str, Value]
 
 
 def service(plan: Plan, host: Host, paths: Paths, facts: Facts) -> Service:
@@ -82,9 +79,9 @@ def config(plan: Plan, host: Host, paths: Paths, facts: Facts) -> str:
         "consensus": _consensus(plan, paths),
         "storage": {"discard_abci_responses": True},
         "tx_index": {"indexer": "null"},  # engines remember every order's outcome themselves
-        "instrumentation": _instrumentation(host),
+        "instrumentation": _instrumentation(plan, host),
     }
-    return "\n".join(_toml(name, table) for name, table in tables.items())
+    return toml(tables)
 
 
 def genesis(plan: Plan, facts: Facts) -> str:
@@ -182,8 +179,12 @@ def _consensus(plan: Plan, paths: Paths) -> Table:
     }
 
 
-def _instrumentation(host: Host) -> Table:
-    return {"prometheus": True, "prometheus_listen_addr": f"{host.address}:{ports.COMETBFT_METRICS}"}
+def _instrumentation(plan: Plan, host: Host) -> Table:
+    return {
+        "prometheus": True,
+        "prometheus_listen_addr": f"{host.address}:{ports.COMETBFT_METRICS}",
+        "max_open_connections": 2 * len(plan.of_role("monitor")) + 1,
+    }
 
 
 def _consensus_params() -> dict[str, object]:
@@ -212,8 +213,3 @@ def _genesis_validator(host: Host, facts: Facts) -> dict[str, object]:
 
 def _milliseconds(value: float) -> str:
     return f"{value:g}ms"
-
-
-def _toml(name: str, table: Table) -> str:
-    head = [f"[{name}]"] if name else []
-    return "\n".join([*head, *(f"{key} = {json.dumps(value)}" for key, value in table.items())]) + "\n"

@@ -9,7 +9,7 @@ from diversite.plan import Host, Plan
 from services.cometbft import ORDER_BYTES_MAX
 from services.engine import ACKNOWLEDGE_SECONDS_MAX
 from services.service import Paths, Ready, Service
-from services.templating import render
+from services.writing import render
 
 NAME = "haproxy"
 
