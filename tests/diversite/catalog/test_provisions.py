@@ -97,12 +97,15 @@ def test_a_building_is_listed_once_a_provider() -> None:
     assert len(codes) == len(set(codes))
 
 
+CODES_ON_ONE_PAGE_ONLY = {"icn-zone1-7573", "icn-zone2-7573", "icn-zone1-7674", "lhr-zone1-832"}
+"""Google's page on Cross-Cloud Interconnect has them, its page on facilities has not; on_ramps.yaml says so."""
+
+
 def test_cross_cloud_buildings_are_on_ramps_of_both() -> None:
-    """Each building of Cross-Cloud Interconnect is an on-ramp of AWS, and Google's codes are on-ramps of Google."""
-    aws = {code for ramp in catalog().all_on_ramps if ramp.provider == "aws" for code in ramp.codes}
-    gcp = {code for ramp in catalog().all_on_ramps if ramp.provider == "gcp" for code in ramp.codes}
-    assert {pair.direct_connect for pair in catalog().cross_cloud} <= aws
-    assert {code for pair in catalog().cross_cloud for code in pair.google} <= gcp
+    """Each building of Cross-Cloud Interconnect is an on-ramp of AWS and, but for four codes, of Google."""
+    ramps = {p: {code for r in catalog().all_on_ramps if r.provider == p for code in r.codes} for p in ("aws", "gcp")}
+    assert {pair.direct_connect for pair in catalog().cross_cloud} <= ramps["aws"]
+    assert {code for pair in catalog().cross_cloud for code in pair.google} - ramps["gcp"] == CODES_ON_ONE_PAGE_ONLY
 
 
 def test_managed_pairs_join_regions_of_the_catalogue() -> None:
