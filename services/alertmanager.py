@@ -1,4 +1,4 @@
-"""Alertmanager: the monitors' notifiers as one cluster, so that an alert arrives once, and with one of them gone too."""
+"""Alertmanager: the monitors' notifiers as one cluster: an alert arrives once, and also when one of them is gone."""
 
 from __future__ import annotations
 

@@ -122,7 +122,7 @@ def _consensus(plan: Plan) -> tuple[Alert, ...]:
             ),
             hold_seconds=10,
             severity="critical",
-            summary="{{ $labels.node }} follows the chain and does not sign: its last signature is {{ $value }} blocks old.",
+            summary="{{ $labels.node }} follows and does not sign: its last signature is {{ $value }} blocks old.",
             action="Check that its key is in the validator set and that no other process holds its sign state.",
         ),
         Alert(
@@ -277,8 +277,8 @@ def _monitors(plan: Plan, host: Host) -> tuple[Alert, ...]:
             expression=f"alertmanager_cluster_members < {len(others) + 1}",
             hold_seconds=30,
             severity="warning",
-            summary="{{ $labels.node }} shares alerts with only {{ $value }} notifiers, itself included: some may arrive twice.",
-            action="Look at the other monitor and the way to it.",
+            summary="{{ $labels.node }} shares alerts with only {{ $value }} notifiers, itself included.",
+            action="Look at the other monitor and the way to it; until then alerts arrive twice.",
         ),
         Alert(
             name="NotificationsFail",

@@ -6,12 +6,13 @@ none that claims to come from the wrong side.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from ipaddress import IPv4Address
 
-from diversite import addresses
+from diversite import addresses, ports
 from diversite.plan import Host, Plan
 from diversite.ports import Flow, flows_into
+from services import wireguard
 from services.bird import LAN_INTERFACE
 
 OSPF_PROTOCOL = 89
@@ -31,6 +32,9 @@ def rules_of(plan: Plan, host: Host, flow: Flow) -> list[str]:
             f'iifname "{here.interface}" ip saddr {far.address.ip} {_matched(flow)} accept'
             for _, here, far in plan.links_at(host.site)
         ]
+    if flow.port == ports.WIREGUARD:
+        listening = sorted(wireguard.listen_ports(plan, host.site).values())
+        return [f"udp dport {_set(listening)} accept"] if listening else []
     if flow.scope == "public":
         return [f"{_matched(flow)} accept"]
     sources = sources_of(plan, host, flow)
@@ -67,6 +71,7 @@ def _forward(plan: Plan, host: Host) -> str:
     rules = [
         f'iifname "{LAN_INTERFACE}" ip saddr != {own} drop',
         f'iifname != "{LAN_INTERFACE}" ip saddr {own} drop',
+        "tcp flags syn / syn,rst tcp option maxseg size set rt mtu",  # links may carry smaller packets than sites do
     ]
     if plan.links_at(host.site):
         passing = f"ip saddr {addresses.SITE_SPACE} ip daddr {addresses.SITE_SPACE} accept"
@@ -82,7 +87,7 @@ def _matched(flow: Flow) -> str:
     return f"ip protocol {OSPF_PROTOCOL}" if flow.protocol == "ospf" else f"{flow.protocol} dport {flow.port}"
 
 
-def _set(items: list[IPv4Address] | list[str]) -> str:
+def _set(items: Sequence[IPv4Address | str | int]) -> str:
     return f"{{ {', '.join(str(item) for item in items)} }}"
 
 
