@@ -211,7 +211,7 @@ async def _engine_ended() -> None:
 
 def _resource(token: str) -> Resource[Any]:
     try:
-        return BY_TOKEN[token]
+        return BY_TOKEN[token.rpartition("$")[2]]  # the SDK hands over the whole chain of parents' types
     except KeyError:
         raise LabError(f"{token!r} is not a resource of the lab: it has {', '.join(BY_TOKEN)}") from None
 

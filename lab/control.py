@@ -1,0 +1,262 @@
+"""What a person or a drill does to a running lab: look, enter, break, heal, measure, end.
+
+Every function takes the lab's name first and says in a LabError what is not there.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from ipaddress import IPv4Interface
+from pathlib import Path
+from typing import Any
+
+from diversite.errors import LabError
+from lab import commands, service, supervision, wire, world
+from lab import host as hosts
+from lab.files import JsonObject, read_json
+from lab.inputs import WireInputs
+from lab.layout import labs_directory
+from lab.supervision import Status
+from lab.world import World
+
+PING_SECONDS_BETWEEN = 0.02
+
+
+@dataclass(frozen=True, kw_only=True)
+class HostStatus:
+    """A host and its services."""
+
+    site: str
+    kind: str
+    """`host` or `router`."""
+    tags: Mapping[str, str]
+    services: Mapping[str, Status]
+
+
+@dataclass(frozen=True, kw_only=True)
+class WireStatus:
+    """A wire as it is configured, and what it has carried."""
+
+    a: str
+    b: str
+    """The hosts at its ends."""
+    kind: str
+    """`bare`, `netem` or `userspace`."""
+    carrier: str
+    round_trip_ms: float
+    """Twice its configured delay."""
+    cut: str
+    """Empty, `both`, `aToB` or `bToA`."""
+    counts: Mapping[str, Mapping[str, int]]
+    """`aToB` and `bToA` to counters; empty unless the relay carries it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabStatus:
+    """All of a lab."""
+
+    name: str
+    owner: str
+    running: bool
+    directory: Path
+    wire_kind: str
+    hosts: Mapping[str, HostStatus]
+    wires: Mapping[str, WireStatus]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RoundTrip:
+    """Measured round trips of one pair; times are nan if nothing answered."""
+
+    sent: int
+    answered: int
+    min_ms: float
+    p50_ms: float
+    p99_ms: float
+
+
+def labs() -> list[LabStatus]:
+    """Every lab that has a directory here, running or not."""
+    return [status(name) for name in world.names()]
+
+
+def status(lab: str) -> LabStatus:
+    """A lab with its hosts, services and wires; one that does not run has none."""
+    found = world.find(lab)
+    record = read_json(world.layout_of(lab).record)
+    if record is None:
+        raise LabError(f"there is no lab {lab!r} in {labs_directory()}: it has {', '.join(world.names()) or 'none'}")
+    return LabStatus(
+        name=lab,
+        owner=record["owner"],
+        running=found is not None,
+        directory=world.layout_of(lab).directory,
+        wire_kind=record.get("wireKind", ""),
+        hosts={name: _host_status(found, name) for name in hosts.names(found)} if found else {},
+        wires=_wires_status(found) if found else {},
+    )
+
+
+def run(lab: str, host: str, command: Sequence[str], stdin: str = "") -> subprocess.CompletedProcess[str]:
+    """Run a program on a host to its end."""
+    found = _with_host(lab, host)
+    return commands.attempt([*found.entering(host), *command], stdin)
+
+
+def shell(lab: str, host: str, command: Sequence[str] = ()) -> int:
+    """Give this terminal to a shell, or to a command, on a host; its exit status."""
+    found = _with_host(lab, host)
+    given = list(command) or [os.environ.get("SHELL", "/bin/sh")]
+    environment = {**commands.environment(), "PS1": f"{lab}:{host} \\w \\$ "}
+    return subprocess.run([*found.entering(host), *given], check=False, env=environment).returncode
+
+
+def logs(lab: str, host: str, service_name: str | None = None) -> dict[str, Path]:
+    """The newest log file of a host's services, or of one of them."""
+    found = _with_host(lab, host)
+    known = service.names(found, host)
+    if service_name is not None and service_name not in known:
+        raise LabError(
+            f"host {host!r} of lab {lab!r} has no service {service_name!r}: it has {', '.join(known) or 'none'}"
+        )
+    wanted = [service_name] if service_name else known
+    return {name: found.layout.service_log(host, name) / "current" for name in wanted}
+
+
+def path_inside(lab: str, inside: str) -> Path:
+    """A path of the lab's own view (such as a socket on a host's disk), as it can be opened from outside."""
+    return world.require(lab).seen(Path(inside))
+
+
+def down(lab: str) -> bool:
+    """End a lab and remove all of it; True if there was something."""
+    return world.down(lab)
+
+
+def kill_host(lab: str, host: str) -> None:
+    """End all of a host's processes at once, unwarned and unsynced, and keep them down."""
+    found = _with_host(lab, host)
+    for name in service.names(found, host):
+        unit = service.unit(host, name)
+        (found.layout.scan / unit / "down").touch()
+        supervision.control(found, unit, "-O")
+    hosts.end_processes(found, host)
+
+
+def start_host(lab: str, host: str) -> None:
+    """Start all services of a host; those that run go on."""
+    found = _with_host(lab, host)
+    for name in service.names(found, host):
+        supervision.start(found, service.unit(host, name))
+
+
+def cut_wires(lab: str, wires: Iterable[str], way: str = "both") -> None:
+    """Cut wires silently (`both` ways, `aToB` or `bToA`); in force on return, packets on their way are lost too."""
+    _set_cut(lab, wires, way)
+
+
+def heal_wires(lab: str, wires: Iterable[str]) -> None:
+    """Take all faults off wires."""
+    wire.set_faults(world.require(lab), {name: {} for name in wires})
+
+
+def set_wire_faults(lab: str, faults: Mapping[str, JsonObject]) -> None:
+    """Put faults on wires: `cut`, `duplicatePerMillion`, `reorderPerMillion`, `corruptPerMillion`."""
+    wire.set_faults(world.require(lab), dict(faults))
+
+
+def wires_of(lab: str, host: str) -> list[str]:
+    """The wires that end at a host."""
+    return [name for name, found in status(lab).wires.items() if host in (found.a, found.b)]
+
+
+def observed_rtt(lab: str, pairs: Sequence[tuple[str, str]], count: int = 20) -> dict[tuple[str, str], RoundTrip]:
+    """Measure round trips from host to host (or to an address), all pairs at once."""
+    found = world.require(lab)
+    addresses = {target: _address(found, target) for _, target in pairs}
+    targets: defaultdict[str, list[str]] = defaultdict(list)
+    for source, target in pairs:
+        targets[source].append(addresses[target])
+    with ThreadPoolExecutor(max(len(targets), 1)) as threads:
+        measuring = {source: threads.submit(_ping, found, source, to, count) for source, to in targets.items()}
+        trips = {source: measured.result() for source, measured in measuring.items()}
+    return {(source, target): _round_trip(trips[source][addresses[target]], count) for source, target in pairs}
+
+
+def _host_status(found: World, name: str) -> HostStatus:
+    record = hosts.require(found, name)
+    told = {each: supervision.status(found, service.unit(name, each)) for each in service.names(found, name)}
+    return HostStatus(
+        site=record["site"],
+        kind=record["kind"],
+        tags=record.get("tags", {}),
+        services={each: status for each, status in told.items() if status},
+    )
+
+
+def _wires_status(found: World) -> dict[str, WireStatus]:
+    counts = wire.statistics(found)
+    return {name: _wire_status(wire.require(found, name), counts.get(name, {})) for name in wire.names(found)}
+
+
+def _wire_status(record: JsonObject, counts: Mapping[str, Any]) -> WireStatus:
+    inputs = WireInputs(**record["inputs"])
+    return WireStatus(
+        a=inputs.a.host,
+        b=inputs.b.host,
+        kind=record["kind"],
+        carrier=inputs.carrier,
+        round_trip_ms=2 * inputs.delay_microseconds / 1000,
+        cut=record["fault"].get("cut", ""),
+        counts=counts,
+    )
+
+
+def _set_cut(lab: str, wires: Iterable[str], cut: str) -> None:
+    found = world.require(lab)
+    wire.set_faults(found, {name: {**wire.require(found, name)["fault"], "cut": cut} for name in wires})
+
+
+def _with_host(lab: str, host: str) -> World:
+    found = world.require(lab)
+    hosts.require(found, host)
+    return found
+
+
+def _address(found: World, target: str) -> str:
+    """A host's own address: on its LAN, else on the first of its wires; an address is itself."""
+    if target.replace(".", "").isdigit():
+        return target
+    networks = hosts.require(found, target)["networks"]
+    if networks:
+        return str(IPv4Interface(networks[0]["address"]).ip)
+    ends = [wire.require(found, name)["inputs"][side] for name in wire.names(found) for side in ("a", "b")]
+    for end in ends:
+        if end["host"] == target:
+            return str(IPv4Interface(end["address"]).ip)
+    raise LabError(f"host {target!r} of lab {found.name!r} has no address: it is on no LAN and no wire")
+
+
+def _ping(found: World, source: str, addresses: list[str], count: int) -> dict[str, list[int]]:
+    script = str(Path(__file__).with_name("ping.py"))
+    arguments = [sys.executable, "-I", "-S", script, str(count), str(PING_SECONDS_BETWEEN), *addresses]
+    trips: dict[str, list[int]] = json.loads(found.run(arguments, host=source))
+    return trips
+
+
+def _round_trip(nanoseconds: list[int], sent: int) -> RoundTrip:
+    ordered = sorted(value / 1_000_000 for value in nanoseconds) or [float("nan")]
+    return RoundTrip(
+        sent=sent,
+        answered=len(nanoseconds),
+        min_ms=ordered[0],
+        p50_ms=ordered[len(ordered) // 2],
+        p99_ms=ordered[min(len(ordered) - 1, int(len(ordered) * 0.99))],
+    )
