@@ -1,0 +1,39 @@
+"""Runs the project where the Pulumi CLI is not: a laptop without it, a fork's pull request, a unit test.
+
+Three ways in, all of them data in and data out; none prints, progress goes to an event callback:
+
+    Project.load(directory)                     the project file and where its stacks are
+    preview / up / destroy / refresh / state    a project's program, in a process of its own, against one stack
+    record(program)                             a callable, in this process: what components' tests assert on
+
+What is refused, each by its name and with what to do instead, is listed in `refusals.py`; `docs/offline.md` tells the rest.
+"""
+
+from __future__ import annotations
+
+from offline.project import Project
+from offline.recording import Recording, record
+from offline.results import Diagnostic, Event, Outcome, PolicyFinding, Preview, Resource, Step
+from offline.run import destroy, preview, refresh, state, up
+from offline.values import UNKNOWN, Secret, plain
+
+__all__ = [
+    "UNKNOWN",
+    "Diagnostic",
+    "Event",
+    "Outcome",
+    "PolicyFinding",
+    "Preview",
+    "Project",
+    "Recording",
+    "Resource",
+    "Secret",
+    "Step",
+    "destroy",
+    "plain",
+    "preview",
+    "record",
+    "refresh",
+    "state",
+    "up",
+]

@@ -1,0 +1,293 @@
+"""What a caller can do with a stack: preview, up, destroy, refresh, look at its state, take one over."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from diversite.errors import OfflineError
+from offline import checkpoint, urns
+from offline.checkpoint import ResourceState
+from offline.deployment import PARALLEL_DEFAULT, Deployment
+from offline.journal import Journal, locked
+from offline.monitor import Invoke
+from offline.policies import PolicyConfiguration
+from offline.project import Project
+from offline.providers import cloud_refusal
+from offline.results import OnEvent, Outcome, Preview, Resource, Step
+from offline.session import Order, Session, opened
+from offline.values import Properties, mark_secret
+
+
+@dataclass(frozen=True, kw_only=True)
+class StackState:
+    """What a stack's state file says."""
+
+    resources: tuple[Resource, ...]
+    outputs: Properties
+    pending: tuple[tuple[str, str], ...]
+    """Operation and URN of what a killed run left under way."""
+
+
+def preview(
+    project: Project,
+    stack: str,
+    *,
+    config: Mapping[str, Any] | None = None,
+    policies: Path | None = None,
+    policy_config: PolicyConfiguration | None = None,
+    invokes: Mapping[str, Invoke] | None = None,
+    on_event: OnEvent | None = None,
+    parallel: int = PARALLEL_DEFAULT,
+    stop: threading.Event | None = None,
+) -> Preview:
+    """What `up` would do. Changes nothing, needs no cloud, login or network.
+
+    A program that fails, a refused resource or a mandatory finding does not raise: `Preview.ok` is False and the
+    diagnostics tell all of it at once. `policies` is the directory of a pack; `config` goes over the stack's file.
+
+    Raises:
+        OfflineError: there is nothing to preview: no project, an unreadable state, a plugin that does not start.
+    """
+    order = Order(
+        project=project,
+        stack=stack,
+        config=config or {},
+        policies=policies,
+        policy_config=policy_config or {},
+        invokes=invokes or {},
+        on_event=on_event,
+        parallel=parallel,
+        stop=stop,
+    )
+    return _preview(order)
+
+
+def up(
+    project: Project,
+    stack: str,
+    *,
+    config: Mapping[str, Any] | None = None,
+    policies: Path | None = None,
+    policy_config: PolicyConfiguration | None = None,
+    on_event: OnEvent | None = None,
+    parallel: int = PARALLEL_DEFAULT,
+    stop: threading.Event | None = None,
+) -> Outcome:
+    """Make the stack what its program says, with the project's own plugins.
+
+    Previews first and stops there when the preview is not ok. An interrupt (or `stop`, set by the caller) lets running
+    steps finish and takes no new ones; the next `up` continues, also after a kill.
+
+    Raises:
+        OfflineError: as `preview`, and when another run holds the stack or the program declares a cloud's resources.
+    """
+    order = Order(
+        project=project,
+        stack=stack,
+        config=config or {},
+        policies=policies,
+        policy_config=policy_config or {},
+        on_event=on_event,
+        parallel=parallel,
+        stop=stop,
+    )
+    with locked(project.lock_file(stack)):
+        before = _preview(order)
+        _refuse_clouds(before, project)
+        return _apply(order, before) if before.ok else _stopped_before(order, before)
+
+
+def destroy(
+    project: Project,
+    stack: str,
+    *,
+    config: Mapping[str, Any] | None = None,
+    on_event: OnEvent | None = None,
+    parallel: int = PARALLEL_DEFAULT,
+    stop: threading.Event | None = None,
+) -> Outcome:
+    """Delete every resource of the stack, those included that a killed run was creating. Runs no program.
+
+    Raises:
+        OfflineError: another run holds the stack, its state cannot be read, or a plugin does not start.
+    """
+    order = Order(project=project, stack=stack, config=config or {}, on_event=on_event, parallel=parallel, stop=stop)
+    with locked(project.lock_file(stack)), opened(order, preview=False) as session:
+        began = time.monotonic()
+        adopted = session.deployment.adopt_interrupted()
+        session.deployment.remove([state for state in session.journal.resources() if state not in adopted] + adopted)
+        session.journal.commit()
+        return _outcome(session, began)
+
+
+def refresh(
+    project: Project,
+    stack: str,
+    *,
+    config: Mapping[str, Any] | None = None,
+    on_event: OnEvent | None = None,
+    parallel: int = PARALLEL_DEFAULT,
+    stop: threading.Event | None = None,
+) -> Outcome:
+    """Make the state what is really there. What is gone is named in `Outcome.gone` and dropped; `up` makes it anew.
+
+    Raises:
+        OfflineError: as `destroy`.
+    """
+    order = Order(project=project, stack=stack, config=config or {}, on_event=on_event, parallel=parallel, stop=stop)
+    with locked(project.lock_file(stack)), opened(order, preview=False) as session:
+        began = time.monotonic()
+        found = _read_all(session)
+        session.journal.replace_base(found)
+        gone = tuple(state.urn for state, new in found.items() if new is None)
+        return replace(_outcome(session, began), resources=_read_results(found), gone=gone)
+
+
+def state(project: Project, stack: str) -> StackState:
+    """What the state file says; empty where there is none."""
+    deployment = _load(project, stack)
+    roots = [item for item in deployment.resources if item.type == urns.ROOT_TYPE]
+    return StackState(
+        resources=tuple(_as_resource(item) for item in deployment.resources if not item.delete),
+        outputs=roots[0].outputs if roots else {},
+        pending=tuple((kind, item.urn) for kind, item in deployment.pending),
+    )
+
+
+def take_over(project: Project, stack: str, text: str) -> None:
+    """Make the text of `pulumi stack export` the state of a stack, in place of the one it has.
+
+    Raises:
+        OfflineError: it is no state that this runner can go on from; nothing is changed then.
+    """
+    with locked(project.lock_file(stack)):
+        deployment = checkpoint.parse(text, stack, "the given state", project.configuration(stack).salt)
+        if problems := checkpoint.problems(deployment.resources):
+            raise OfflineError("the given state is not whole: " + "; ".join(problems))
+        Journal(deployment, project.state_file(stack)).commit()
+
+
+def _preview(order: Order) -> Preview:
+    began = time.monotonic()
+    with opened(order, preview=True) as session:
+        succeeded = session.run_program()
+        session.deployment.finish(succeeded=succeeded)
+        if succeeded or session.deployment.states:
+            session.judge()
+        deployment = session.deployment
+        return Preview(
+            project=order.project.name,
+            stack=order.stack,
+            resources=tuple(deployment.results.values()),
+            diagnostics=tuple(deployment.diagnostics),
+            policies=tuple(deployment.findings),
+            policies_run=session.pack.policies if session.pack else (),
+            outputs=deployment.outputs,
+            seconds=time.monotonic() - began,
+        )
+
+
+def _apply(order: Order, before: Preview) -> Outcome:
+    began = time.monotonic()
+    with opened(order, preview=False) as session:
+        succeeded = session.run_program()
+        session.deployment.finish(succeeded=succeeded)
+        if succeeded:
+            session.judge()
+        return replace(_outcome(session, began), preview=before)
+
+
+def _stopped_before(order: Order, before: Preview) -> Outcome:
+    return Outcome(
+        project=order.project.name, stack=order.stack, resources=(), diagnostics=before.diagnostics, preview=before
+    )
+
+
+def _refuse_clouds(before: Preview, project: Project) -> None:
+    for resource in before.resources:
+        package = urns.package_of(resource.type)
+        if resource.custom and package not in project.plugins and resource.step is not Step.SAME:
+            raise cloud_refusal(package)
+
+
+def _outcome(session: Session, began: float) -> Outcome:
+    deployment = session.deployment
+    return Outcome(
+        project=session.order.project.name,
+        stack=session.order.stack,
+        resources=tuple(deployment.results.values()),
+        diagnostics=tuple(deployment.diagnostics),
+        policies=tuple(deployment.findings),
+        outputs=deployment.outputs,
+        interrupted=deployment.stopping.is_set(),
+        seconds=time.monotonic() - began,
+    )
+
+
+def _read_all(session: Session) -> dict[ResourceState, ResourceState | None]:
+    served = [item for item in session.journal.base if item.custom and not urns.is_provider(item.type)]
+    with ThreadPoolExecutor(max_workers=session.order.parallel) as pool:
+        answers = list(pool.map(lambda item: _read(session, item), served))
+    return dict(zip(served, answers, strict=True))
+
+
+def _read(session: Session, item: ResourceState) -> ResourceState | None:
+    if session.deployment.stopping.is_set():
+        return item
+    try:
+        identity, outputs, inputs = session.deployment.provider_for(item).read(item)
+    except OfflineError as error:
+        session.deployment.diagnose("error", str(error), item.urn)
+        return item
+    if not identity:
+        _say_gone(session.deployment, item)
+        return None
+    outputs = mark_secret(outputs, item.additional_secret_outputs)
+    if (identity, outputs, inputs) == (item.id, item.outputs, item.inputs):
+        return item
+    return replace(item, id=identity, outputs=outputs, inputs=inputs, modified=checkpoint.now())
+
+
+def _say_gone(deployment: Deployment, item: ResourceState) -> None:
+    deployment.diagnose(
+        "warning", f"{urns.name_of(item.urn)} is gone; the state forgets it, and `up` makes it anew.", item.urn
+    )
+
+
+def _read_results(found: Mapping[ResourceState, ResourceState | None]) -> tuple[Resource, ...]:
+    return tuple(replace(_as_resource(new or old), step=_read_step(old, new)) for old, new in found.items())
+
+
+def _read_step(old: ResourceState, new: ResourceState | None) -> Step:
+    if new is None:
+        return Step.DELETE
+    return Step.SAME if new is old else Step.UPDATE
+
+
+def _load(project: Project, stack: str) -> checkpoint.Deployment:
+    return checkpoint.load(project.state_file(stack), stack, project.configuration(stack).salt)
+
+
+def _as_resource(item: ResourceState) -> Resource:
+    return Resource(
+        urn=item.urn,
+        type=item.type,
+        name=urns.name_of(item.urn),
+        custom=item.custom,
+        step=Step.SAME,
+        parent=item.parent,
+        inputs=item.inputs,
+        outputs=item.outputs,
+        id=item.id,
+        provider=item.provider,
+        dependencies=tuple(item.dependencies),
+        protect=item.protect,
+        retain_on_delete=item.retain_on_delete,
+        deleted_with=item.deleted_with,
+    )
