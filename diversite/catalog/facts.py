@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 Confidence = Literal["documented", "metro", "operator", "zone", "conflict", "missing"]
+Finding = Literal["forbidden", "by-permission", "not-mentioned"]
+TermsConfidence = Literal["documented", "secondary", "missing"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,9 +153,9 @@ class Terms:
     """What a provider's terms say of mining and of blockchain nodes; None is not found, which is no permission."""
 
     provider: str
-    mining: Literal["forbidden", "by-permission", "not-mentioned"] | None
-    nodes: Literal["forbidden", "by-permission", "not-mentioned"] | None
-    confidence: Literal["documented", "secondary", "missing"]
+    mining: Finding | None
+    nodes: Finding | None
+    confidence: TermsConfidence
     statement: str
     sources: tuple[str, ...]
 

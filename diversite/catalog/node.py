@@ -39,6 +39,23 @@ class Node:
             raise self.fault(key, "a number")
         return float(value)
 
+    def whole(self, key: str) -> int:
+        """The whole number under a key."""
+        if not self.number(key).is_integer():
+            raise self.fault(key, "a whole number")
+        return int(self.values[key])
+
+    def wholes(self, key: str) -> dict[str, int]:
+        """The whole numbers of the mapping under a key, by name."""
+        part = self.node(key)
+        return {name: part.whole(name) for name in part.values}
+
+    def choice(self, key: str, allowed: tuple[str, ...]) -> str:
+        """One of the texts that are allowed under a key."""
+        if self.values.get(key) not in allowed:
+            raise self.fault(key, f"one of {', '.join(allowed)}")
+        return self.text(key)
+
     def texts(self, key: str, default: tuple[str, ...] | None = None) -> tuple[str, ...]:
         """The list of texts under a key."""
         value = self.values.get(key, default)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import cast, get_args
 
-from diversite.catalog.facts import BfdLimit, CrossCloud, Limits, Machine, OnRamp, Terms
+from diversite.catalog.facts import BfdLimit, CrossCloud, Finding, Limits, Machine, OnRamp, Terms, TermsConfidence
 from diversite.catalog.node import Node
 from diversite.errors import CatalogError
 
@@ -68,37 +68,46 @@ def _machine(provider: str, node: Node, row: Mapping[str, str]) -> Machine:
 
 def _limits(provider: str, node: Node) -> Limits:
     node.only("names", "labels", "bfd", "bgp", "mtu", "health_checks")
-    labels, bgp = node.node("labels").values, node.node("bgp").values
+    labels, bgp = node.node("labels"), node.node("bgp")
     return Limits(
         provider=provider,
-        name_length_max=node.node("names").values["length_max"],
-        label_key_length_max=labels["key_length_max"],
-        label_value_length_max=labels["value_length_max"],
-        label_count_max=labels["count_max"],
-        bfd={kind: _bfd(limit) for kind, limit in node.node("bfd").values["kinds"].items()},
-        bgp_hold_seconds_min=bgp["hold_seconds_min"],
-        dead_peer_seconds_min=bgp["dead_peer_seconds_min"],
-        mtu_bytes_max=node.node("mtu").values["bytes_max"],
-        health_check_interval_seconds_min=node.node("health_checks").values["interval_seconds_min"],
+        name_length_max=node.node("names").wholes("length_max"),
+        label_key_length_max=labels.whole("key_length_max"),
+        label_value_length_max=labels.whole("value_length_max"),
+        label_count_max=None if labels.values.get("count_max") is None else labels.whole("count_max"),
+        bfd=_bfd(node.node("bfd").node("kinds")),
+        bgp_hold_seconds_min=bgp.wholes("hold_seconds_min"),
+        dead_peer_seconds_min=bgp.wholes("dead_peer_seconds_min"),
+        mtu_bytes_max=node.node("mtu").wholes("bytes_max"),
+        health_check_interval_seconds_min=node.node("health_checks").wholes("interval_seconds_min"),
         sources={section: part.texts("sources") for section, part in ((key, node.node(key)) for key in node.values)},
     )
 
 
-def _bfd(limit: Mapping[str, int] | None) -> BfdLimit | None:
-    return BfdLimit(**limit) if limit else None
+def _bfd(kinds: Node) -> dict[str, BfdLimit | None]:
+    spoken = {kind: kinds.node(kind) for kind, limit in kinds.values.items() if limit is not None}
+    return dict.fromkeys(kinds.values) | {
+        kind: BfdLimit(interval_ms_min=limit.whole("interval_ms_min"), multiplier_min=limit.whole("multiplier_min"))
+        for kind, limit in spoken.items()
+    }
 
 
 def _terms(provider: str, node: Node) -> Terms:
     node.only("mining", "nodes", "confidence", "statement", "sources")
-    values: Mapping[str, Any] = node.values
     return Terms(
         provider=provider,
-        mining=values["mining"],
-        nodes=values["nodes"],
-        confidence=values["confidence"],
+        mining=_finding(node, "mining"),
+        nodes=_finding(node, "nodes"),
+        confidence=cast(TermsConfidence, node.choice("confidence", get_args(TermsConfidence))),
         statement=node.text("statement"),
         sources=node.texts("sources"),
     )
+
+
+def _finding(node: Node, key: str) -> Finding | None:
+    if node.values.get(key) is None:
+        return None
+    return cast(Finding, node.choice(key, get_args(Finding)))
 
 
 def _on_ramp(provider: str, node: Node, row: Mapping[str, str]) -> OnRamp:

@@ -67,13 +67,11 @@ def _grid(id_: str, node: Node, areas: set[str], sources: tuple[str, ...]) -> Gr
     node.only("control_areas", "synchronous_area", "confidence", "utility", "notes", "sources")
     if unknown := set(node.texts("control_areas")) - areas:
         raise CatalogError(f"{node.where}.control_areas names {sorted(unknown)}; declare it under control_areas.")
-    if node.text("confidence") not in get_args(Confidence):
-        raise node.fault("confidence", f"one of {', '.join(get_args(Confidence))}")
     return Grid(
         local_grid=id_,
         control_areas=node.texts("control_areas"),
         synchronous_area=node.text("synchronous_area"),
-        confidence=cast(Confidence, node.text("confidence")),
+        confidence=cast(Confidence, node.choice("confidence", get_args(Confidence))),
         notes=node.text("notes", ""),
         sources=node.texts("sources", sources),
     )

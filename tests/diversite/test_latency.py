@@ -93,6 +93,13 @@ def test_two_providers_of_a_metro_never_measured_are_still_near() -> None:
     assert found.high_ms < 5
 
 
+def test_a_circuit_within_a_metro_may_beat_what_was_measured_there() -> None:
+    """Two providers of London were measured over public addresses, so the interval reaches down to a building's."""
+    found = between("aws/eu-west-2/euw2-az1", "gcp/europe-west2/europe-west2-a")
+    assert found.basis == "measured"
+    assert found.low_ms < 1 < found.typical_ms < 5
+
+
 def test_the_own_path_decides_before_another_providers() -> None:
     """Within one provider only the figures of that very pair of regions count."""
     aws, gcp = "aws/eu-west-2/euw2-az1", "gcp/europe-west2/europe-west2-a"

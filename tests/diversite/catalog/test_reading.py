@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.resources import files
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ import yaml  # type: ignore[import-untyped]  # its stubs are not among the depen
 
 from diversite.catalog import Catalog, Measurement, catalog
 from diversite.catalog.node import Node, read
-from diversite.catalog.provisions import read_limits, read_machines
+from diversite.catalog.provisions import read_limits, read_machines, read_terms
 from diversite.catalog.reading import read_grids, read_measurements, read_metros, read_places
 from diversite.errors import CatalogError
 
@@ -106,6 +107,29 @@ def test_a_misspelt_section_of_limits_is_refused() -> None:
         read_limits(node("providers: {aws: {bdf: {}}}"))
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("bytes_max: {network: 9001", "bytes_max: {network: big", r"aws\.mtu\.bytes_max\.network is 'big'; .*a number"),
+        ("key_length_max: 128", "key_length_max: 12.5", r"aws\.labels\.key_length_max is 12\.5; .*whole number"),
+        ("interval_ms_min: 300, ", "", r"aws\.bfd\.kinds\.circuit\.interval_ms_min is None; .*a number"),
+        ("    bgp:", "    bgb:", r"aws\.bgb is not a key"),
+    ],
+)
+def test_a_wrong_limit_is_refused_with_its_path(old: str, new: str, message: str) -> None:
+    """A limit is a number under a name that is read."""
+    text = files("diversite.catalog").joinpath("limits.yaml").read_text("utf-8")
+    with pytest.raises(CatalogError, match=message):
+        read_limits(node(text.replace(old, new, 1)))
+
+
+def test_a_finding_about_terms_is_one_of_those_defined() -> None:
+    """A free word about mining would be read by nobody."""
+    text = files("diversite.catalog").joinpath("terms.yaml").read_text("utf-8")
+    with pytest.raises(CatalogError, match=r"hetzner\.mining is 'frowned on'; .*forbidden, by-permission"):
+        read_terms(node(text.replace("mining: forbidden", "mining: frowned on")))
+
+
 def measured(one: str, other: str, lowest_ms: float, typical_ms: float) -> Measurement:
     """A row of a table."""
     ends = (one, other)
@@ -139,8 +163,6 @@ def test_a_figure_between_the_two_floors_is_let_through(monkeypatch: pytest.Monk
 
 def test_every_file_is_yaml_that_both_loaders_read_alike() -> None:
     """The quick loader and the plain one agree, so a machine without libyaml has the same catalogue."""
-    import importlib.resources
-
     for name in ("metros.yaml", "power.yaml", "limits.yaml", "terms.yaml", "places/aws.yaml", "sources.yaml"):
-        text = importlib.resources.files("diversite.catalog").joinpath(name).read_text("utf-8")
+        text = files("diversite.catalog").joinpath(name).read_text("utf-8")
         assert read(name).values == yaml.safe_load(text)
