@@ -103,18 +103,39 @@ def order_limit_ms(one_way: OneWay, power: Power, entrances: Sequence[str], rota
     return median(ways) + fmean(commits[p][after] for p, after in zip(rotation, following, strict=True)) / 2
 
 
-def stall_ms(timing: Timing, dead_in_a_row: int) -> float:
-    """S(k): how long one height stands still when the next k proposers in a row are dead.
+def rounds_ms(timing: Timing, dead_in_a_row: int, hop_ms: float) -> float:
+    """How long the rounds of `dead_in_a_row` dead proposers last, before a living one can propose.
 
-    Σ over rounds r < k of (propose + r·Δpropose) + (precommit + r·Δprecommit) + 2 hops, plus 3 hops for the round that
-    succeeds. Nil prevotes of all lead straight to precommit; its wait is added, prevote's only where prevotes split.
+    Σ over rounds r < k of (propose + r·Δpropose) + (precommit + r·Δprecommit) + 2 hops. Nil prevotes of all lead
+    straight to precommit; its wait is added, prevote's only where prevotes split.
     """
-    hop = timing.hop_ms_max
-    rounds = sum(
-        timing.propose_ms + r * timing.propose_delta_ms + timing.precommit_ms + r * timing.precommit_delta_ms + 2 * hop
+    return sum(
+        timing.propose_ms
+        + r * timing.propose_delta_ms
+        + timing.precommit_ms
+        + r * timing.precommit_delta_ms
+        + 2 * hop_ms
         for r in range(dead_in_a_row)
     )
-    return rounds + 3 * hop if dead_in_a_row else 0.0
+
+
+def stall_ms(timing: Timing, dead_in_a_row: int, hop_ms: float | None = None) -> float:
+    """S(k): how long one height stands still when the next k proposers in a row are dead.
+
+    Their rounds, plus 3 hops for the round that succeeds. A hop is the longest one of the plan, unless given.
+    """
+    hop = timing.hop_ms_max if hop_ms is None else hop_ms
+    return rounds_ms(timing, dead_in_a_row, hop) + 3 * hop if dead_in_a_row else 0.0
+
+
+def propose_needed_ms(one_way: OneWay, power: Power, proposer: str, total: int) -> float:
+    """The shortest propose time-out with which a quorum prevotes for a proposal of this site.
+
+    As in `timing` two hops of skew and two for the proposal, but only to the farthest of the nearest quorum. Infinite
+    where those who are up are no quorum.
+    """
+    arrivals = ((4 * one_way[proposer, site], share) for site, share in power.items())
+    return quorum_arrival_ms(arrivals, total) + PROCESSING_MS
 
 
 def _next_phase(one_way: OneWay, power: Power, spoke: Mapping[str, float], total: int) -> dict[str, float]:

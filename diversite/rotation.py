@@ -46,6 +46,11 @@ def voting_powers(relative: Mapping[str, int], order: Sequence[str]) -> dict[str
     return {name: relative[name] * POWER_SCALE + len(order) - place for place, name in enumerate(order)}
 
 
+def in_units(power: int) -> int:
+    """Voting power as the topology states it: without the offsets that fix the order, rounded down."""
+    return power // POWER_SCALE
+
+
 def proposers(powers: Mapping[str, int], turns: int, addresses: Mapping[str, str] | None = None) -> tuple[str, ...]:
     """Who proposes at each of the first `turns` heights of a set new at genesis, by CometBFT's own algorithm.
 

@@ -6,14 +6,15 @@ pair of failures. Times and words are not here: see `recovery` and `outcome`.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
-from diversite import network, quorum
+from diversite import network, quorum, rotation
 from diversite.domains import CUTTING, DESTROYING, FREEZING, LYING, Domain, Membership, domains_of
-from diversite.plan import Host, Plan
+from diversite.plan import Host, Plan, one_way_of
 
 Class = Literal["continues", "halts_safely", "could_lose_data"]
 CLASSES: tuple[Class, ...] = ("continues", "halts_safely", "could_lose_data")
@@ -94,6 +95,7 @@ class Survey:
     deployed: frozenset[str] | None = None
     """Names of the hosts and links that exist; None: all that the plan declares."""
     _islands: dict[frozenset[str], tuple[frozenset[str], ...]] = field(default_factory=dict, repr=False)
+    _routes: dict[frozenset[str], network.Routes] = field(default_factory=dict, repr=False)
 
     @cached_property
     def membership(self) -> Membership:
@@ -174,6 +176,28 @@ class Survey:
         if without not in self._islands:
             self._islands[without] = network.islands(self.plan.sites, self.plan.links.values(), without)
         return self._islands[without]
+
+    def routes(self, without: frozenset[str]) -> network.Routes:
+        """The routes after detection has taken these links and routers away."""
+        if without not in self._routes:
+            self._routes[without] = network.routes_after(self.plan.routes, self.plan.links.values(), without)
+        return self._routes[without]
+
+    def one_way_ms(self, without: frozenset[str]) -> Mapping[tuple[str, str], float]:
+        """One-way delays over those routes, within a site included."""
+        return one_way_of(self.plan.sites, self.routes(without))
+
+    def voting_power(self, standing: Standing) -> Mapping[str, int]:
+        """The power that takes part, by site."""
+        power: dict[str, int] = defaultdict(int)
+        for key in standing.voting:
+            power[self.units[key].site] += self.units[key].power
+        return power
+
+    @cached_property
+    def turns(self) -> tuple[str, ...]:
+        """One rotation of proposers, by the validator's key."""
+        return rotation.rotation_of(self.power)
 
     def power_of(self, hosts: frozenset[str]) -> int:
         """The voting power of the units that need any of these hosts."""
