@@ -38,5 +38,5 @@ def config(plan: Plan, host: Host) -> str:
         detection=plan.detection,
         lan=LAN_INTERFACE,
         site_space=addresses.SITE_SPACE,
-        link_space=addresses.LINK_SPACE,
+        site_prefix=addresses.SITE_PREFIX,
     )
