@@ -8,10 +8,13 @@
     joining.py      what must be true of the links together
     closest.py      what a name was most likely meant to be
     reading.py      all of it in order
+    writing.py      a topology as a stack file again
+    reference.py    the page of the vocabulary
 
 A new rule about one value goes into `topology`'s classes; one about two parts into `consistency` or `joining`.
 """
 
 from diversite.stackfile.reading import FILE_BYTES_MAX, PROBLEMS_MAX, Problem, load, loads
+from diversite.stackfile.writing import dumps
 
-__all__ = ["FILE_BYTES_MAX", "PROBLEMS_MAX", "Problem", "load", "loads"]
+__all__ = ["FILE_BYTES_MAX", "PROBLEMS_MAX", "Problem", "dumps", "load", "loads"]

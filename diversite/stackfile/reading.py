@@ -15,7 +15,7 @@ from diversite.errors import TopologyError
 from diversite.stackfile import consistency, structure
 from diversite.stackfile.closest import listed, nearest
 from diversite.stackfile.parts import Finding, Parts
-from diversite.stackfile.yamlscalars import Data, shown
+from diversite.stackfile.yamlscalars import Data, cut, shown
 from diversite.stackfile.yamltext import Fault, Node, Steps, read
 from diversite.topology import Topology
 
@@ -71,7 +71,7 @@ def _topology(text: str, name: str) -> Topology:
 def _checked(root: Node, data: Mapping[str, Data]) -> tuple[Topology | None, list[Fault]]:
     topology, shape = structure.check(data)
     parts = Parts.of(topology) if topology else structure.well_formed(data)
-    findings = [*shape, *islice(consistency.findings(parts, catalog()), PROBLEMS_MAX)]
+    findings = [*shape, *islice(consistency.findings(parts, catalog()), structure.FINDINGS_MAX)]
     return topology, [_fault(root, finding) for finding in findings]
 
 
@@ -135,11 +135,11 @@ def _error(name: str, faults: list[Fault]) -> TopologyError:
     ordered = sorted(faults, key=lambda fault: fault.line)
     problems: list[str] = [Problem(name, fault) for fault in ordered[:PROBLEMS_MAX]]
     if len(ordered) > PROBLEMS_MAX:
-        problems.append(f"{name}: {len(ordered) - PROBLEMS_MAX} more problems are not listed; mend these first")
+        problems.append(f"{name}: only {PROBLEMS_MAX} problems are listed, and there are more; mend these first")
     return TopologyError(tuple(problems))
 
 
 def _dotted(path: Steps) -> str:
     """`links.par-sto.ends[1]`."""
-    text = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
+    text = "".join(f"[{step}]" if isinstance(step, int) else f".{cut(step)}" for step in path)
     return text.removeprefix(".")

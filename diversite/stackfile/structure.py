@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from functools import cache
+from itertools import islice
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -35,6 +36,7 @@ from diversite.topology import (
     schema,
 )
 
+FINDINGS_MAX = 200
 Part = TypeVar("Part", bound=BaseModel)
 _Schema = Mapping[str, Any]
 
@@ -44,7 +46,8 @@ def check(data: Mapping[str, Any]) -> tuple[Topology | None, list[Finding]]:
     try:
         return _whole(Topology, data), []
     except ValidationError as error:
-        return None, [_finding(each) for each in error.errors(include_url=False) if not _is_echo(each)]
+        told = (_finding(each) for each in error.errors(include_url=False) if not _is_echo(each))
+        return None, list(islice(told, FINDINGS_MAX))
 
 
 def well_formed(data: Mapping[str, Any]) -> Parts:
@@ -80,8 +83,8 @@ def _section(model: type[Part], data: object) -> dict[str, Part | None]:
 
 
 def _is_echo(error: Mapping[str, Any]) -> bool:
-    """Pydantic counts only the well-formed entries of a list, and says too short beside what is wrong with the others."""
-    return error["type"] == "too_short" and len(error["input"]) >= error["ctx"]["min_length"]
+    """Pydantic counts only the well-formed entries of a list: too short then repeats what is wrong with the others."""
+    return bool(error["type"] == "too_short" and len(error["input"]) >= error["ctx"]["min_length"])
 
 
 def _finding(error: Mapping[str, Any]) -> Finding:

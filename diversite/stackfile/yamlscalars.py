@@ -45,6 +45,11 @@ def shown(data: Data) -> str:
         kind = "map" if isinstance(data, dict) else "list"
         return f"a {kind} of {len(data)}" if data else f"an empty {kind}"
     text = str(data) if isinstance(data, datetime.date) else json.dumps(data, ensure_ascii=False)
+    return cut(text)
+
+
+def cut(text: str) -> str:
+    """The beginning of a text that is too long to show."""
     return text if len(text) <= SHOWN_LENGTH_MAX else text[:SHOWN_LENGTH_MAX] + "…"
 
 

@@ -14,7 +14,7 @@ from typing import NoReturn
 
 import yaml  # type: ignore[import-untyped]  # its stubs are a separate package, not needed for four names
 
-from diversite.stackfile.yamlscalars import TEXT_LENGTH_MAX, Data, Scalar, ambiguity_of, scalar_of, shown
+from diversite.stackfile.yamlscalars import TEXT_LENGTH_MAX, Data, Scalar, ambiguity_of, cut, scalar_of, shown
 
 NODES_MAX = 50_000
 DEPTH_MAX = 16
@@ -153,7 +153,7 @@ class _Reader:
         if not event.implicit[0]:
             return text
         if ambiguity := ambiguity_of(text):
-            self._fault(line, text, ambiguity)
+            self._fault(line, cut(text), ambiguity)
             return text
         value = scalar_of(text)
         if value is None:
