@@ -1,13 +1,14 @@
 """Asks a service until it answers; run as a plain script in its host's network namespace.
 
-`await_ready.py '{"kind": "http", "address": "127.0.0.1:80", "path": "/", "secondsMax": 30}'` ends with 0 once it
-does, or with 1 and the last answer when the time is over.
+`await_ready.py '{"kind": "http", "address": "127.0.0.1:80", "path": "/", "secondsMax": 30}' <ended>` ends with 0 once
+it does, or with 1 and the last answer when the time is over or the file `ended` says that the service will not run.
 """
 
 import json
 import socket
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 FIRST_PAUSE_SECONDS = 0.02
@@ -17,10 +18,13 @@ ANSWER_SECONDS_MAX = 2.0
 
 def main() -> int:
     """Ask until ready or late; the exit status."""
-    ready = json.loads(sys.argv[1])
+    ready, ended = json.loads(sys.argv[1]), Path(sys.argv[2])
     deadline = time.monotonic() + ready["secondsMax"]
     pause = FIRST_PAUSE_SECONDS
     while problem := ask(ready):
+        if ended.exists():
+            problem = f"it ended with status {ended.read_text().strip()} and is not started again"
+            deadline = 0
         if time.monotonic() + pause > deadline:
             print(problem)
             return 1

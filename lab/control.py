@@ -83,8 +83,8 @@ class RoundTrip:
 
 
 def labs() -> list[LabStatus]:
-    """Every lab that has a directory here, running or not."""
-    return [status(name) for name in world.names()]
+    """Every lab that has a record here, running or not."""
+    return [status(name) for name in world.names() if world.layout_of(name).record.exists()]
 
 
 def status(lab: str) -> LabStatus:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from pathlib import Path
 
@@ -137,7 +136,8 @@ def _await_ready(world: World, inputs: ServiceInputs) -> None:
     if inputs.ready is None or inputs.ready.kind == "none":
         return
     script = str(Path(__file__).with_name("await_ready.py"))
-    asking = [sys.executable, "-I", "-S", script, json.dumps(inputs.ready.completed())]
+    ended = world.layout.inside(world.layout.scan) / unit(inputs.host, inputs.name) / supervision.ENDED
+    asking = [sys.executable, "-I", "-S", script, json.dumps(inputs.ready.completed()), str(ended)]
     asked = commands.attempt([*world.entering(inputs.host), *asking])
     if asked.returncode != 0:
         raise LabError(_not_ready(world, inputs, inputs.ready, (asked.stdout or asked.stderr).strip()))
@@ -150,5 +150,5 @@ def _not_ready(world: World, inputs: ServiceInputs, ready: Ready, answer: str) -
     return (
         f"service {inputs.name!r} on host {inputs.host!r} was not ready within {ready.seconds_max:g} s "
         f"({ready.kind} {ready.address}{ready.path if ready.kind == 'http' else ''}: {answer}); it is {state}; "
-        f"{os.path.relpath(log / 'current')} ends:\n{supervision.last_lines(log)}"
+        f"{log / 'current'} ends:\n{supervision.last_lines(log)}"
     )

@@ -25,6 +25,8 @@ LOG_BYTES = 4_000_000
 STOPPING_SECONDS_MAX = 5.0
 """How long a service may take to end after SIGTERM before it is killed."""
 SUPERVISED_SECONDS_MAX = 5.0
+ENDED = "ended"
+"""In a service's directory once it ended for good: its exit status, or 256 for a signal."""
 LINES = 15
 _FOLLOWED_SECONDS_MAX = 10.0
 
@@ -74,8 +76,7 @@ def write_directory(directory: Path, run: Run) -> None:
     write(directory / "run", _run_script(run), mode=0o755)
     write(directory / "timeout-kill", f"{int(STOPPING_SECONDS_MAX * 1000)}\n")
     write(directory / "log" / "run", _log_script(run.log), mode=0o755)
-    # 125 tells the supervisor not to start it again.
-    write(directory / "finish", f"#!/bin/sh\nexit {0 if run.restart else 125}\n", mode=0o755)
+    write(directory / "finish", _finish_script(run.restart), mode=0o755)
 
 
 def remove(world: World, service: str) -> None:
@@ -168,6 +169,7 @@ def _run_script(run: Run) -> str:
         [
             "#!/bin/sh",
             "exec 2>&1",
+            f"rm -f {ENDED}",
             f"umask {run.umask}",
             f"ulimit -n {run.files_open_max} 2>/dev/null",
             "ulimit -c 0",
@@ -176,6 +178,12 @@ def _run_script(run: Run) -> str:
             "",
         ]
     )
+
+
+def _finish_script(restart: bool) -> str:
+    """Say that it ended for good: it is not to run again, or cannot (126, 127); 125 tells the supervisor so."""
+    for_good = "126|127" if restart else "*"
+    return f'#!/bin/sh\ncase "$1" in {for_good}) echo "$1" > {ENDED}; exit 125;; esac\nexit 0\n'
 
 
 def _log_script(log: str) -> str:

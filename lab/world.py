@@ -56,7 +56,9 @@ class World:
     def entering(self, host: str | None = None) -> list[str]:
         """The words before a command that make it run in a host's namespaces (the lab's own if none is named)."""
         network = f"--net=/proc/{self.pid}/root/run/netns/{host}" if host else "--net"
-        user = ["--user"] if self.record["userNamespace"] else []
+        # Root needs no way into a user's namespace; the user is root in there, and has no groups to set.
+        as_user = self.record["userNamespace"] and os.geteuid() != 0
+        user = ["--user", "--preserve-credentials"] if as_user else []
         return ["nsenter", f"--target={self.pid}", *user, "--mount", "--pid", network]
 
     def run(self, arguments: Sequence[str], host: str | None = None, stdin: str | None = None) -> str:
@@ -126,8 +128,10 @@ def down(name: str) -> bool:
 
 
 def names() -> list[str]:
-    """Every lab that has a directory, running or not."""
-    return sorted(path.name for path in labs_directory().glob("*") if path.is_dir() and path.name[0] != ".")
+    """Every lab that has a directory: running, dead, or taken down only in part."""
+    directories = {path.name for path in labs_directory().glob("*") if path.is_dir()}
+    kept = {name for name in directories if name[0] != "."}
+    return sorted(kept | {name[len(_GONE) :].rsplit("-", 2)[0] for name in directories if name.startswith(_GONE)})
 
 
 def layout_of(name: str) -> Layout:
