@@ -28,7 +28,14 @@ _QUIET = {
     "net.ipv4.conf.all.rp_filter": "0",
     "net.ipv4.conf.default.rp_filter": "0",
 }
-_ROUTER = {"net.ipv4.ip_forward": "1"}
+# A site's network is a switch: where Docker has loaded br_netfilter, frames between its hosts would meet the router's
+# firewall.
+_ROUTER = {
+    "net.ipv4.ip_forward": "1",
+    "net.bridge.bridge-nf-call-iptables": "0",
+    "net.bridge.bridge-nf-call-ip6tables": "0",
+    "net.bridge.bridge-nf-call-arptables": "0",
+}
 # Takes pairs of path and value; a kernel without the setting is told, and is no failure.
 _WRITE_SETTINGS = """
 while [ $# -gt 0 ]; do
