@@ -23,9 +23,9 @@ ACCESS_SPACE = IPv4Network("100.64.0.0/10")
 SITE_PREFIX = 22
 LINK_PREFIX = 31
 
-FIRST_OFFSET = {"gateway": 1, "entry": 16, "monitor": 48, "validator": 256, "engine": 512}
+FIRST_OFFSET = {"gateway": 1, "entry": 16, "monitor": 48, "validator": 257, "engine": 513}
 """Where the addresses of a role begin in its site's network."""
-ROLE_SPAN = {"gateway": 2, "entry": 32, "monitor": 16, "validator": 256, "engine": 256}
+ROLE_SPAN = {"gateway": 2, "entry": 32, "monitor": 16, "validator": 250, "engine": 250}
 """How many addresses a role has in a site."""
 
 
