@@ -12,15 +12,15 @@ from typing import Protocol, runtime_checkable
 
 import pulumi
 
-from diversite import plan
-from services import Paths, Service
+from diversite.plan import Host, LinkPlan, Plan
+from services import PathsOf, Service
 
 
 @dataclass(frozen=True, kw_only=True)
 class FoundationArgs:
     """What a sibling makes once for a venue."""
 
-    plan: plan.Plan
+    plan: Plan
     """The venue, decided."""
     owner: str
     """`<project>/<stack>`: who may change what is made."""
@@ -36,28 +36,25 @@ class Foundation(Protocol):
 class MachineArgs:
     """A host to make."""
 
-    plan: plan.Plan
+    plan: Plan
     """The venue, decided."""
-    host: plan.Host
+    host: Host
     """Which of its hosts."""
     foundation: Foundation
     """The ground it stands on."""
     gateway: Machine | None
     """The router of its site; None for a router."""
+    services: tuple[Service, ...]
+    """What runs on it from the start; what needs the keys of others comes later, where the machine `HoldsKeys`."""
 
 
 class Machine(Protocol):
-    """A host with its disk, its firewall and its place in the site's network."""
+    """A host with its disk, its firewall, its place in the site's network, and what runs on it from the start."""
+
+    ready: Sequence[pulumi.Resource]
+    """What must be there for whoever needs its services."""
 
     def __init__(self, name: str, args: MachineArgs, opts: pulumi.ResourceOptions | None = None) -> None: ...
-
-    def paths(self, service: str) -> Paths:
-        """Where a service of this host keeps things."""
-        ...
-
-    def run(self, service: pulumi.Input[Service], name: str, after: Sequence[pulumi.Resource]) -> pulumi.Resource:
-        """Run a service, started after others are ready. `name` is the service's own."""
-        ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,10 +73,14 @@ class PublicKeys:
 
 @runtime_checkable
 class HoldsKeys(Protocol):
-    """Capability: the machine makes its own consensus keys and tells their public half."""
+    """Capability: the machine makes its own keys, tells their public half, and starts consensus after that."""
 
     def keys(self, service: str) -> pulumi.Output[PublicKeys]:
         """The public half of the keys below a service's data; made where they are missing."""
+        ...
+
+    def start(self, service: pulumi.Output[Service], name: str, after: Sequence[pulumi.Resource]) -> None:
+        """Start a service called `name` that could be rendered only now, once others are ready."""
         ...
 
 
@@ -87,9 +88,9 @@ class HoldsKeys(Protocol):
 class LinkArgs:
     """A private link to make."""
 
-    plan: plan.Plan
+    plan: Plan
     """The venue, decided."""
-    link: plan.LinkPlan
+    link: LinkPlan
     """Which of its links."""
     foundation: Foundation
     """The ground it stands on."""
@@ -110,8 +111,12 @@ class Sibling(Protocol):
     Machine: type[Machine]
     Link: type[Link]
 
+    def paths(self, host: Host) -> PathsOf:
+        """Where the services of a host keep things, by the service's name."""
+        ...
 
-def tags(planned: plan.Plan, host: plan.Host) -> dict[str, str]:
+
+def tags(planned: Plan, host: Host) -> dict[str, str]:
     """What every taggable resource of a host carries."""
     return {
         "venue": planned.venue,

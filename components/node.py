@@ -1,28 +1,55 @@
-"""The venue's hosts that need nothing but their place: engines, entrances, monitors."""
+"""The venue's hosts: routers, engines, entrances, monitors. A validator needs more, and has a file of its own."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
 
 from components.component import Component
-from components.contract import Machine
+from components.contract import Foundation, Machine, MachineArgs, Sibling
 from diversite.plan import Host, Plan
-from services import services_of
+from services import PathsOf, Service, services_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ground:
+    """What every host of a venue is made with."""
+
+    plan: Plan
+    """The venue, decided."""
+    sibling: Sibling
+    """Who makes the machines."""
+    foundation: Foundation
+    """The ground that they stand on."""
+    gateways: Mapping[str, Machine]
+    """The routers by site; empty while they are made themselves."""
+
+    def paths(self, host: Host) -> PathsOf:
+        """Where a host's services keep things."""
+        return self.sibling.paths(host)
+
+    def machine(self, host: Host, services: Sequence[Service], parent: Component) -> Machine:
+        """The machine of a host, below its component."""
+        args = MachineArgs(
+            plan=self.plan,
+            host=host,
+            foundation=self.foundation,
+            gateway=self.gateways.get(host.site),
+            services=tuple(services),
+        )
+        return self.sibling.Machine(host.name, args, parent.child())
 
 
 @dataclass(frozen=True, kw_only=True)
 class NodeArgs:
     """A node to build."""
 
-    plan: Plan
-    """The venue, decided."""
     host: Host
     """The planned host."""
-    machine: Callable[[Host, Component], Machine]
-    """Makes the machine below a component."""
+    ground: Ground
+    """What it is made with."""
 
 
 class Node(Component):
@@ -30,11 +57,13 @@ class Node(Component):
 
     def __init__(self, name: str, args: NodeArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(name, opts)
-        machine = args.machine(args.host, self)
-        self.services = [
-            machine.run(service, service.name, ()) for service in services_of(args.plan, args.host, machine.paths)
-        ]
+        services = services_of(args.ground.plan, args.host, args.ground.paths(args.host))
+        self.machine = args.ground.machine(args.host, services, self)
         self.register_outputs({"address": str(args.host.address)})
+
+
+class Gateway(Node):
+    """The router of a site: joins it to the venue's private network."""
 
 
 class MatchingEngine(Node):

@@ -2,56 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pulumi
 
 from components.component import Component
-from components.contract import HoldsKeys, Machine, PublicKeys
-from components.node import MatchingEngine
+from components.contract import HoldsKeys, PublicKeys
+from components.node import MatchingEngine, NodeArgs
 from diversite.errors import PlanError
-from diversite.plan import Host, Plan
 from services import Facts, Service, ValidatorKeys, services_of
 
 SERVICE = "cometbft"
 """What a validator runs."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class ValidatorArgs:
-    """A validator to build."""
-
-    host: Host
-    """The planned host."""
-    machine: Callable[[Host, Component], Machine]
-    """Makes the machine below a component."""
-
-
 class Validator(Component):
     """A validator's host, and its consensus engine once the keys of all are known."""
 
-    def __init__(self, name: str, args: ValidatorArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(self, name: str, args: NodeArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(name, opts)
         self.host = args.host
-        self._machine = args.machine(args.host, self)
-        if not isinstance(self._machine, HoldsKeys):
-            raise PlanError(
-                f"{name}: {type(self._machine).__name__} does not tell its public keys; genesis needs them."
-            )
-        self.keys: pulumi.Output[PublicKeys] = self._machine.keys(SERVICE)
+        self._ground = args.ground
+        machine = args.ground.machine(args.host, (), self)
+        if not isinstance(machine, HoldsKeys):
+            raise PlanError(f"{name}: {type(machine).__name__} does not tell its public keys; genesis needs them.")
+        self._machine: HoldsKeys = machine
+        self.keys: pulumi.Output[PublicKeys] = machine.keys(SERVICE)
         self.register_outputs({"address": str(args.host.address), "votingPower": args.host.voting_power})
 
-    def join(self, planned: Plan, facts: pulumi.Output[Facts], engines: Mapping[str, MatchingEngine]) -> None:
+    def join(self, facts: pulumi.Output[Facts], engines: Mapping[str, MatchingEngine]) -> None:
         """Start consensus, after the engine that executes its blocks."""
 
         def render(known: Facts) -> Service:
-            (service,) = services_of(planned, self.host, self._machine.paths, known)
+            (service,) = services_of(self._ground.plan, self.host, self._ground.paths(self.host), known)
             return service
 
         engine = engines[self.host.partner or ""]
-        self._machine.run(facts.apply(render), SERVICE, engine.services)
+        self._machine.start(facts.apply(render), SERVICE, engine.machine.ready)
 
 
 def genesis(validators: Sequence[Validator]) -> pulumi.Output[Facts]:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import pulumi
 
 from components.component import Component
-from components.contract import Foundation, FoundationArgs, LinkArgs, Machine, MachineArgs, Sibling
-from components.gateway import Gateway, GatewayArgs
-from components.node import MatchingEngine, Monitoring, NodeArgs, OrderEntry
+from components.contract import FoundationArgs, LinkArgs
+from components.node import Gateway, Ground, MatchingEngine, Monitoring, Node, NodeArgs, OrderEntry
 from components.siblings import sibling
-from components.validator import Validator, ValidatorArgs, genesis
+from components.validator import Validator, genesis
 from diversite import ports
-from diversite.plan import Host, Plan
+from diversite.plan import Plan
+
+N = TypeVar("N", bound=Node)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,16 +36,11 @@ class Venue(Component):
 
     def __init__(self, name: str, args: VenueArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(name, opts)
-        self._plan = args.plan
-        self._sibling: Sibling = sibling(args.substrate)
-        self._foundation: Foundation = self._sibling.Foundation(
-            "foundation", FoundationArgs(plan=args.plan, owner=args.owner), self.child()
-        )
-        self._gateways = self._build_gateways()
-        engines = self._build_engines()
-        self._build_validators(engines)
-        self._build_entries()
-        self._build_monitors()
+        ground = self._join_sites(self._ground(args))
+        engines = self._nodes(MatchingEngine, "engine", ground)
+        self._nodes(OrderEntry, "entry", ground)
+        self._nodes(Monitoring, "monitor", ground)
+        self._found(ground, engines)
         self.entrances = {
             args.plan.hosts[name].key: f"http://{access.address.ip}:{ports.ORDERS}"
             for name, access in args.plan.accesses.items()
@@ -51,54 +48,32 @@ class Venue(Component):
         self.monitors = {host.key: f"http://{host.address}:{ports.PROMETHEUS}" for host in args.plan.of_role("monitor")}
         self.register_outputs({"entrances": self.entrances, "monitors": self.monitors})
 
-    def _machine(self, host: Host, parent: Component) -> Machine:
-        args = MachineArgs(
-            plan=self._plan,
-            host=host,
-            foundation=self._foundation,
-            gateway=None if host.role == "gateway" else self._gateways[host.site],
-        )
-        return self._sibling.Machine(host.name, args, parent.child())
+    def _ground(self, args: VenueArgs) -> Ground:
+        package = sibling(args.substrate)
+        foundation = package.Foundation("foundation", FoundationArgs(plan=args.plan, owner=args.owner), self.child())
+        return Ground(plan=args.plan, sibling=package, foundation=foundation, gateways={})
 
-    def _build_gateways(self) -> Mapping[str, Machine]:
-        gateways = {
-            host.site: Gateway(host.name, GatewayArgs(host=host, machine=self._machine), self.child())
-            for host in self._plan.of_role("gateway")
-        }
-        machines = {site: gateway.machine for site, gateway in gateways.items()}
-        links = [
-            self._sibling.Link(
-                link.name,
-                LinkArgs(plan=self._plan, link=link, foundation=self._foundation, gateways=machines),
-                self.child(),
-            )
-            for link in self._plan.links.values()
-        ]
-        for gateway in gateways.values():
-            gateway.route(self._plan, links)
-        return machines
-
-    def _build_engines(self) -> Mapping[str, MatchingEngine]:
+    def _nodes(self, kind: type[N], role: ports.Role, ground: Ground) -> Mapping[str, N]:
         return {
-            host.name: MatchingEngine(
-                host.name, NodeArgs(plan=self._plan, host=host, machine=self._machine), self.child()
-            )
-            for host in self._plan.of_role("engine")
+            host.name: kind(host.name, NodeArgs(host=host, ground=ground), self.child())
+            for host in ground.plan.of_role(role)
         }
 
-    def _build_validators(self, engines: Mapping[str, MatchingEngine]) -> None:
+    def _join_sites(self, ground: Ground) -> Ground:
+        """Routers and links; the ground that every other host is made with knows them."""
+        gateways = self._nodes(Gateway, "gateway", ground)
+        machines = {ground.plan.hosts[name].site: gateway.machine for name, gateway in gateways.items()}
+        for link in ground.plan.links.values():
+            args = LinkArgs(plan=ground.plan, link=link, foundation=ground.foundation, gateways=machines)
+            ground.sibling.Link(link.name, args, self.child())
+        return replace(ground, gateways=machines)
+
+    def _found(self, ground: Ground, engines: Mapping[str, MatchingEngine]) -> None:
+        """Validators, which start together from the genesis that their keys make."""
         validators = [
-            Validator(host.name, ValidatorArgs(host=host, machine=self._machine), self.child())
-            for host in self._plan.of_role("validator")
+            Validator(host.name, NodeArgs(host=host, ground=ground), self.child())
+            for host in ground.plan.of_role("validator")
         ]
         facts = genesis(validators)
         for validator in validators:
-            validator.join(self._plan, facts, engines)
-
-    def _build_entries(self) -> None:
-        for host in self._plan.of_role("entry"):
-            OrderEntry(host.name, NodeArgs(plan=self._plan, host=host, machine=self._machine), self.child())
-
-    def _build_monitors(self) -> None:
-        for host in self._plan.of_role("monitor"):
-            Monitoring(host.name, NodeArgs(plan=self._plan, host=host, machine=self._machine), self.child())
+            validator.join(facts, engines)

@@ -1,7 +1,7 @@
 """The lab sibling: one Linux machine as the world."""
 
 from components.lab.foundation import Foundation
-from components.lab.host import Machine
+from components.lab.host import Machine, paths
 from components.lab.link import Link
 
-__all__ = ["Foundation", "Link", "Machine"]
+__all__ = ["Foundation", "Link", "Machine", "paths"]

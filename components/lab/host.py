@@ -24,7 +24,8 @@ from components.lab.resources import (
 )
 from components.lab.resources import Service as LabService
 from diversite.plan import Access
-from services import Paths, Service, firewall, sysctl
+from diversite.plan import Host as PlannedHost
+from services import Paths, PathsOf, Service, firewall, sysctl
 
 ROOT = "/run/lab/hosts"
 """Where a lab's hosts keep things, seen from inside its namespaces."""
@@ -34,6 +35,11 @@ DATA_MEBIBYTES = 512
 """A rehearsal's disk: large enough for hours of blocks, small enough for forty hosts on a laptop."""
 
 
+def paths(host: PlannedHost) -> PathsOf:
+    """Where the services of a host keep things, as seen from inside the lab."""
+    return lambda service: Paths(etc=f"{ROOT}/{host.name}/etc/{service}", data=f"{ROOT}/{host.name}/data/{service}")
+
+
 class Machine(Component):
     """A host of the lab."""
 
@@ -41,10 +47,11 @@ class Machine(Component):
         super().__init__(name, opts)
         site = args.plan.sites[args.host.site]
         self._name = name
+        self._plan_host = args.host
         self._tags = tags(args.plan, args.host)
         self._world = cast(Foundation, args.foundation).world
         router = cast("Machine | None", args.gateway)
-        self.host = Host(
+        self.host: Host = Host(
             name,
             HostArgs(
                 world=self._world.id,
@@ -66,6 +73,9 @@ class Machine(Component):
         )
         if access := args.plan.accesses.get(name):
             self._open_to_clients(access, cast(Foundation, args.foundation))
+        self.ready: Sequence[pulumi.Resource] = [
+            self._service(pulumi.Output.from_input(service), service.name, ()) for service in args.services
+        ]
         self.register_outputs({"address": str(args.host.address)})
 
     def _open_to_clients(self, access: Access, foundation: Foundation) -> None:
@@ -88,15 +98,13 @@ class Machine(Component):
             self.child(),
         )
 
-    def paths(self, service: str) -> Paths:
-        """Where a service keeps things, as seen from inside the lab."""
-        return Paths(etc=f"{ROOT}/{self._name}/etc/{service}", data=f"{ROOT}/{self._name}/data/{service}")
-
     def keys(self, service: str) -> pulumi.Output[PublicKeys]:
         """The public half of the host's consensus keys; the private half never leaves its disk."""
         made = Keys(
             f"{self._name}-keys",
-            KeysArgs(world=self._world.id, host=self.host.id, path=self.paths(service).data, kind="cometbft"),
+            KeysArgs(
+                world=self._world.id, host=self.host.id, path=paths(self._plan_host)(service).data, kind="cometbft"
+            ),
             self.child(),
         )
         return pulumi.Output.all(
@@ -107,9 +115,11 @@ class Machine(Component):
             )
         )
 
-    def run(self, service: pulumi.Input[Service], name: str, after: Sequence[pulumi.Resource]) -> pulumi.Resource:
-        """Run a service under the lab's supervisor."""
-        rendered = pulumi.Output.from_input(service)
+    def start(self, service: pulumi.Output[Service], name: str, after: Sequence[pulumi.Resource]) -> None:
+        """Run a service that could be rendered only now."""
+        self._service(service, name, after)
+
+    def _service(self, rendered: pulumi.Output[Service], name: str, after: Sequence[pulumi.Resource]) -> LabService:
         return LabService(
             f"{self._name}-{name}",
             ServiceArgs(
@@ -129,4 +139,6 @@ class Machine(Component):
 
 def _ready(service: Service) -> ServiceReady:
     ready = service.ready
-    return ServiceReady(kind=ready.kind, address=ready.address, path=ready.path, seconds_max=ready.seconds_max)
+    return ServiceReady(
+        kind=ready.kind, address=ready.address or None, path=ready.path or None, seconds_max=ready.seconds_max
+    )

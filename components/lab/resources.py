@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import pulumi
@@ -118,6 +119,16 @@ class ServiceArgs:
     tags: Tags | None = None
 
 
+def camel(name: str) -> str:
+    """A Python name as the provider's."""
+    first, *rest = name.split("_")
+    return first + "".join(map(str.capitalize, rest))
+
+
+def _output(name: str, resource: pulumi.Resource) -> Any:
+    return pulumi.get(resource, name)
+
+
 class _LabResource(pulumi.CustomResource):
     """A resource of the lab; its type token is made from the class's name."""
 
@@ -126,14 +137,12 @@ class _LabResource(pulumi.CustomResource):
 
     def __init_subclass__(cls) -> None:
         cls.pulumi_type = f"lab:index:{cls.__name__}"
+        for name in cls.outputs:
+            setattr(cls, name, property(partial(_output, camel(name))))
 
     def __init__(self, name: str, args: Any, opts: pulumi.ResourceOptions | None = None) -> None:
         properties = properties_of(args) | dict.fromkeys(map(camel, self.outputs))
         super().__init__(self.pulumi_type, name, properties, opts)
-
-    def translate_output_property(self, prop: str) -> str:
-        """The Python name of a property."""
-        return snake(prop)
 
 
 class World(_LabResource):
@@ -206,17 +215,6 @@ def properties_of(args: Any) -> dict[str, Any]:
     """A dataclass as the provider's properties, without those that are absent."""
     given = ((field.name, getattr(args, field.name)) for field in dataclasses.fields(args))
     return {camel(name): _property_of(value) for name, value in given if value is not None}
-
-
-def camel(name: str) -> str:
-    """A Python name as the provider's."""
-    first, *rest = name.split("_")
-    return first + "".join(map(str.capitalize, rest))
-
-
-def snake(name: str) -> str:
-    """A provider's name as Python's."""
-    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name)
 
 
 def _property_of(value: Any) -> Any:
