@@ -1,0 +1,51 @@
+"""HAProxy accepts every entrance, and each entrance prefers the nearest engine that is ready."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from diversite.plan import Plan
+from services import engine, haproxy
+from tests.services.venues import europe, run, small, written
+
+
+def test_haproxy_accepts_every_entrance(venue: Plan, tmp_path: Path) -> None:
+    """`haproxy -c` finds no fault in any entrance's configuration, not even a warning."""
+    for _, service in written(venue, tmp_path, "entry"):
+        assert "WARNING" not in run("haproxy", "-c", "-f", next(iter(service.files)))
+
+
+def test_the_sites_own_engine_takes_all_while_it_is_ready() -> None:
+    """Engines of the entrance's site serve; all others are backups, nearest first."""
+    venue = europe()
+    entry = venue.hosts["entry-lon"]
+    order = haproxy.engines_in_order(venue, entry)
+    assert [(engine.key, backup) for engine, backup in order[:1]] == [("lon", False)]
+    assert all(backup for _, backup in order[1:])
+    delays = [venue.one_way_ms["lon", engine.site] for engine, _ in order]
+    assert delays == sorted(delays)
+
+
+def test_an_entrance_without_an_engine_uses_the_nearest_site() -> None:
+    """Where no engine stands beside the entrance, the nearest site's engines are no backups."""
+    venue = small()
+    order = haproxy.engines_in_order(venue, venue.hosts["entry-hel"])
+    serving = {engine.site for engine, backup in order if not backup}
+    assert serving == {order[0][0].site} == {"nbg"}
+
+
+def test_a_client_is_held_to_its_orders_a_second() -> None:
+    """The limit is the topology's own, and what exceeds it is told so with 429."""
+    venue = small()
+    assert "deny_status 429 if { sc_http_req_rate(0) gt 7 }" in haproxy.config(venue, venue.hosts["entry-hel"])
+
+
+def test_an_order_is_tried_until_a_dead_engine_is_noticed() -> None:
+    """The attempts of one order last longer than the health check needs to take an engine away."""
+    venue = europe()
+    assert haproxy.retries(venue) * haproxy.CONNECT_MS >= venue.health_check.detection_ms
+
+
+def test_the_engine_answers_before_the_entrance_gives_up() -> None:
+    """An order without a block is the engine's to call indeterminate, not a time-out of the balancer."""
+    assert haproxy.SERVER_SECONDS > engine.ACKNOWLEDGE_SECONDS_MAX
