@@ -126,7 +126,7 @@ def _out_of_range(steps: Steps, _error: Mapping[str, Any]) -> str:
 def _range(steps: Steps) -> str:
     here = _schema_at(steps)
     words = {"exclusiveMinimum": "above", "minimum": "at least", "maximum": "at most"}
-    return " and ".join(f"{word} {here[key]:,}" for key, word in words.items() if key in here)
+    return " and ".join(f"{word} {here[key]}" for key, word in words.items() if key in here)
 
 
 def _length(_steps: Steps, error: Mapping[str, Any]) -> str:
