@@ -10,7 +10,16 @@ from ipaddress import IPv4Address, IPv4Interface
 from pathlib import PurePosixPath
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic.alias_generators import to_camel
 
 from lab.layout import INSIDE
@@ -19,6 +28,7 @@ NAME_LENGTH_MAX = 63
 INTERFACE_LENGTH_MAX = 15
 DELAY_MICROSECONDS_MAX = 10_000_000
 PER_MILLION = 1_000_000
+DATA_MEBIBYTES_MIN = 8
 
 Name = Annotated[
     str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$", min_length=1, max_length=NAME_LENGTH_MAX)
@@ -27,15 +37,12 @@ Interface = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9.-]*$", max_
 Tags = dict[str, str]
 
 
-def _is_inside(path: str) -> str:
-    if not PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts:
-        raise ValueError("must be an absolute path without '..'")
-    if not PurePosixPath(path).is_relative_to(INSIDE / "hosts"):
-        raise ValueError(f"must be below {INSIDE}/hosts/<host>/")
+def _on_host(path: str, host: str | None) -> str:
+    """The path, if it is on the host (on any host, if that one is not known)."""
+    below = INSIDE / "hosts" / (host or "")
+    if ".." in PurePosixPath(path).parts or not PurePosixPath(path).is_relative_to(below):
+        raise ValueError(f"{path!r} must be an absolute path below {below}, without '..'")
     return path
-
-
-HostPath = Annotated[str, AfterValidator(_is_inside)]
 
 
 class _Inputs(BaseModel):
@@ -83,11 +90,12 @@ class HostInputs(_Inputs):
     sysctls: dict[Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_./-]*$")], str | int] = {}
     tags: Tags = {}
 
-    @model_validator(mode="after")
-    def _disk_holds_a_filesystem(self) -> HostInputs:
-        if 0 < self.data_mebibytes < 8:
-            raise ValueError(f"dataMebibytes is {self.data_mebibytes}: must be 0 or at least 8")
-        return self
+    @field_validator("data_mebibytes")
+    @classmethod
+    def _holds_a_filesystem(cls, value: int) -> int:
+        if 0 < value < DATA_MEBIBYTES_MIN:
+            raise ValueError(f"must be 0, for a plain directory, or at least {DATA_MEBIBYTES_MIN}")
+        return value
 
 
 class WireEnd(_Inputs):
@@ -113,11 +121,12 @@ class WireInputs(_Inputs):
     carrier: str = ""
     tags: Tags = {}
 
-    @model_validator(mode="after")
-    def _ends_differ(self) -> WireInputs:
-        if self.a.host == self.b.host:
-            raise ValueError(f"a.host and b.host are both {self.a.host!r}: a wire joins two hosts")
-        return self
+    @field_validator("b")
+    @classmethod
+    def _ends_differ(cls, b: WireEnd, known: ValidationInfo) -> WireEnd:
+        if "a" in known.data and known.data["a"].host == b.host:
+            raise ValueError(f"a.host and b.host are both {b.host!r}: a wire joins two hosts")
+        return b
 
     def impaired(self) -> bool:
         """Whether something must stand between the two ends."""
@@ -129,9 +138,14 @@ class KeysInputs(_Inputs):
 
     world: Name
     host: Name
-    path: HostPath
+    path: str
     """CometBFT's home: keys go to `config/`, the signing state to `data/`."""
     kind: Literal["cometbft"]
+
+    @field_validator("path")
+    @classmethod
+    def _is_on_the_host(cls, path: str, known: ValidationInfo) -> str:
+        return _on_host(path, known.data.get("host"))
 
 
 class Ready(_Inputs):
@@ -156,11 +170,17 @@ class ServiceInputs(_Inputs):
     host: Name
     name: Name
     command: Annotated[tuple[str, ...], Field(min_length=1)]
-    files: dict[HostPath, str] = {}
+    files: dict[str, str] = {}
+    """Absolute path on the host to content."""
     environment: dict[Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")], str] = {}
     ready: Ready | None = None
     restart: bool = True
     tags: Tags = {}
+
+    @field_validator("files")
+    @classmethod
+    def _are_on_the_host(cls, files: dict[str, str], known: ValidationInfo) -> dict[str, str]:
+        return {_on_host(path, known.data.get("host")): content for path, content in files.items()}
 
 
 def problems(error: ValidationError) -> list[tuple[str, str]]:
@@ -169,7 +189,13 @@ def problems(error: ValidationError) -> list[tuple[str, str]]:
 
 
 def _path(location: tuple[str | int, ...]) -> str:
-    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location).lstrip(".")
+    return "".join(_step(part) for part in location if part != "[key]").lstrip(".")
+
+
+def _step(part: str | int) -> str:
+    if isinstance(part, int):
+        return f"[{part}]"
+    return f".{part}" if part.isidentifier() else f'["{part}"]'
 
 
 def _reason(item: dict[str, Any]) -> str:

@@ -35,11 +35,11 @@ def measure(addresses: list[str], count: int, between: float) -> dict[str, list[
         opened.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
         sent: dict[tuple[str, int], int] = {}
         trips: dict[tuple[str, int], int] = {}
-        # The first request also finds the neighbours' hardware addresses, so it is not counted.
         for sequence in range(count + 1):
             for address in addresses:
                 send(opened, address, sequence, sent)
-            gather(opened, sent, trips, between)
+            # The first request also finds the neighbours' hardware addresses, so it is awaited and not counted.
+            gather(opened, sent, trips, between if sequence else ANSWER_SECONDS_MAX, until_complete=sequence == 0)
         gather(opened, sent, trips, ANSWER_SECONDS_MAX, until_complete=True)
     return {address: [trips[address, n] for n in range(1, count + 1) if (address, n) in trips] for address in addresses}
 

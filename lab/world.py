@@ -301,11 +301,20 @@ def _await_start(layout: Layout) -> None:
 
 def loop_devices(directory: Path) -> list[str]:
     """The loop devices whose file is in this directory, by inode: the path that the kernel tells is the lab's own."""
-    images = {str(path.stat().st_ino) for path in directory.glob("hosts/*/data*.img")}
-    if not images or not any(Path("/sys/block").glob("loop*/loop")):
+    images = {path.stat().st_ino for path in directory.glob("hosts/*/data*.img")}
+    return [device for device, inode in _loops() if inode in images] if images else []
+
+
+def loop_inodes() -> set[int]:
+    """The inodes of the files that this machine's loop devices hold."""
+    return {inode for _, inode in _loops()}
+
+
+def _loops() -> list[tuple[str, int]]:
+    if not any(Path("/sys/block").glob("loop*/loop")):
         return []
     listed = commands.run(["losetup", "--list", "--noheadings", "--raw", "--output", "NAME,BACK-INO"])
-    return [line.split()[0] for line in listed.splitlines() if line.split()[-1] in images]
+    return [(name, int(inode)) for name, inode in (line.split() for line in listed.splitlines())]
 
 
 def _tail(path: Path, lines: int = 10) -> str:
