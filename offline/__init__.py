@@ -6,7 +6,8 @@ Three ways in, all of them data in and data out; none prints, progress goes to a
     preview / up / destroy / refresh / state    a project's program, in a process of its own, against one stack
     record(program)                             a callable, in this process: what components' tests assert on
 
-What is refused, each by its name and with what to do instead, is listed in `refusals.py`; `docs/offline.md` tells the rest.
+What is refused, each by its name and with what to do instead, is listed in `refusals.py`; `docs/offline.md` tells the
+rest.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The state of a stack in Pulumi's own format: deployment schema version 3, as `pulumi stack export` writes it.
 
-`ResourceState` is one entry; `Deployment` the whole; `load` and `Deployment.render` go between text and objects. What this
-package does not use (stack traces, views) is kept as it was read.
+`ResourceState` is one entry; `Deployment` the whole; `load` and `Deployment.render` go between text and objects. What
+this package does not use (stack traces, views) is kept as it was read.
 """
 
 from __future__ import annotations
@@ -143,7 +143,7 @@ def parse(text: str, stack: str, where: str, salt: str = "") -> Deployment:
 
 def assemble(resources: Iterable[str], operations: Iterable[str], crypter: Crypter) -> str:
     """The file's text from entries that are rendered already."""
-    head = {"manifest": _manifest()}
+    head: dict[str, Any] = {"manifest": _manifest()}
     if crypter.salt:
         head["secrets_providers"] = {"type": MANAGER_TYPE, "state": {"salt": crypter.salt}}
     parts = [f"{json.dumps(key)}:{json.dumps(value)}" for key, value in head.items()]

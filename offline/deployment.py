@@ -1,16 +1,17 @@
 """The engine's part: decides a step for each registration, takes it, and at the end deletes what was not registered.
 
-The rules are the engine's (`pkg/resource/deploy` of Pulumi): what inherits from a parent, when a difference is an update
-and when a replacement, which dependents are deleted before a resource that must be deleted before it is replaced. Deciding
-takes turns, taking steps does not.
+The rules are the engine's (`pkg/resource/deploy` of Pulumi): what inherits from a parent, when a difference is an
+update and when a replacement, which dependents are deleted before a resource that must be deleted before it is
+replaced. Deciding takes turns, taking steps does not.
 """
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Protocol
 
@@ -108,6 +109,8 @@ class Deployment:
         self._aliased: dict[str, str] = {}
         self._deleted_first: dict[str, threading.Event] = {}
         self._root_outputs: Properties | None = None
+        self._active = 0
+        self._idle = threading.Condition()
 
     # What the monitor calls.
 
@@ -120,13 +123,14 @@ class Deployment:
         if self.stopping.is_set():
             raise InterruptedByUserError(f"{goal.subject}: the run was interrupted; no new step is taken.")
         urn = self._urn_of(goal)
-        try:
-            return self._register(goal, urn)
-        except OfflineError as error:
-            if isinstance(error, InterruptedByUserError) or not self.settings.collects:
-                raise
-            self.diagnose("error", str(error), urn)
-            return Registered(urn=urn, failed=True)
+        with self._under_way():
+            try:
+                return self._register(goal, urn)
+            except OfflineError as error:
+                self.diagnose("error", str(error), urn)
+                if not self.settings.collects:
+                    raise
+                return Registered(urn=urn, failed=True)
 
     def register_outputs(self, urn: str, outputs: Properties) -> None:
         """Record what a component exports."""
@@ -145,7 +149,9 @@ class Deployment:
             self.journal.commit()
 
     def finish(self, *, succeeded: bool) -> None:
-        """End the run: the stack's outputs, then the deletion of what the program no longer declares."""
+        """End the run: the last steps, the stack's outputs, the deletion of what the program no longer declares."""
+        with self._idle:
+            self._idle.wait_for(lambda: self._active == 0)
         self._finish_root(succeeded=succeeded)
         if succeeded and not self.stopping.is_set():
             self._remove_rest()
@@ -172,8 +178,21 @@ class Deployment:
 
     # Registration.
 
+    @contextlib.contextmanager
+    def _under_way(self) -> Iterator[None]:
+        with self._idle:
+            self._active += 1
+        try:
+            yield
+        finally:
+            with self._idle:
+                self._active -= 1
+                self._idle.notify_all()
+
     def _register(self, goal: Goal, urn: str) -> Registered:
         goal = self._claim(goal, urn)
+        if goal.refused is not None:
+            raise goal.refused
         old = self._old_of(goal, urn)
         if urns.is_provider(goal.type):
             return self._register_provider(goal, urn, old)
@@ -292,8 +311,8 @@ class Deployment:
         difference = provider.differ_configuration(old, inputs)
         if difference.replaces:
             raise OfflineError(
-                f"{old.urn}: the provider says that {', '.join(difference.paths)} cannot change while its resources live. "
-                "Destroy the stack first, then bring it up with the new configuration."
+                f"{old.urn}: the provider says that {', '.join(difference.paths)} cannot change while its resources "
+                "live. Destroy the stack first, then bring it up with the new configuration."
             )
         changed = difference.changed if difference.known else old.inputs != inputs
         return Step.UPDATE if changed else Step.SAME
@@ -455,7 +474,7 @@ class Deployment:
         entry = self.provider_state(state.provider)
         if entry is None:
             raise OfflineError(f"{state.urn}: its provider {state.provider} is not in the state.")
-        urn, identity = urns.split_reference(state.provider)
+        _, identity = urns.split_reference(state.provider)
         return self.registry.of(state.provider) if entry.id != identity else self.registry.ensure(entry)
 
     # Steps.
@@ -548,21 +567,21 @@ class Deployment:
             self.journal.finish(state, old)
 
     def _settle(self, state: ResourceState, outputs: Properties, *, created: bool) -> None:
-        state.outputs = mark_secret(keep_secrecy(outputs, {}), state.additional_secret_outputs)
+        state.outputs = mark_secret(keep_secrecy(outputs, state.inputs), state.additional_secret_outputs)
         state.modified = now()
         state.created = state.modified if created or not state.created else state.created
 
     def _timed(self, step: Step, state: ResourceState, act: Callable[[], None]) -> None:
-        about = {"urn": state.urn, "type": state.type, "name": urns.name_of(state.urn), "step": step}
-        self._on_event(Event(kind="step-started", **about))
+        event = Event(kind="step-started", urn=state.urn, type=state.type, name=urns.name_of(state.urn), step=step)
+        self._on_event(event)
         began = time.monotonic()
         try:
             act()
         except OfflineError as error:
             elapsed = time.monotonic() - began
-            self._on_event(Event(kind="step-failed", seconds=elapsed, message=str(error), severity="error", **about))
+            self._on_event(replace(event, kind="step-failed", seconds=elapsed, message=str(error), severity="error"))
             raise
-        self._on_event(Event(kind="step-done", seconds=time.monotonic() - began, **about))
+        self._on_event(replace(event, kind="step-done", seconds=time.monotonic() - began))
 
     # The end of a run.
 
@@ -574,7 +593,7 @@ class Deployment:
         self.remove([*condemned, *self.adopt_interrupted()])
 
     def adopt_interrupted(self) -> list[ResourceState]:
-        """Finish what an earlier run was killed while creating and this one does not declare, so that it can be deleted."""
+        """Finish creating what an earlier run was killed at and this one does not declare: then it can be deleted."""
         pending = [state for kind, state in self.journal.interrupted if kind == "creating"]
         if self.settings.preview:
             return [state for state in pending if state.urn not in self.states]
@@ -600,9 +619,10 @@ class Deployment:
     def _remove(self, state: ResourceState, lost: set[str]) -> None:
         if state.protect and not state.delete:
             raise OfflineError(
-                f"{state.urn} is protected and would be deleted. Take protect=True from it in the program and run `up` first."
+                f"{state.urn} is protected and would be deleted. "
+                "Take protect=True from it in the program and run `up` first."
             )
-        if self.settings.preview:
+        if self.settings.preview or not state.custom or urns.is_provider(state.type):
             self.journal.finish(old=state)
         else:
             self._timed(Step.DELETE, state, lambda: self._delete(state, lost))

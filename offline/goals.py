@@ -60,6 +60,8 @@ class Goal:
     additional_secret_outputs: tuple[str, ...] = ()
     aliases: tuple[Alias, ...] = ()
     custom_timeouts: dict[str, float] = field(default_factory=dict)
+    refused: OfflineError | None = None
+    """Why it is refused by name, if it is."""
 
     @property
     def subject(self) -> str:
@@ -67,7 +69,7 @@ class Goal:
         return f"{self.type} {self.name!r}"
 
     def inheriting(self, parent: Goal) -> Goal:
-        """With what flows down from a parent: protection, retention, what it is deleted with, and a fitting provider."""
+        """With what flows down from a parent: protection, retention, what it is deleted with, a fitting provider."""
         own_package = urns.package_of(self.type)
         fits = bool(parent.provider) and urns.package_of(_provider_type(parent.provider)) == own_package
         return replace(
@@ -81,14 +83,9 @@ class Goal:
 
 
 def read_goal(request: Any) -> Goal:
-    """The goal of a RegisterResourceRequest.
-
-    Raises:
-        OfflineError: it uses what is refused by name.
-    """
+    """The goal of a RegisterResourceRequest."""
     goal = _read(request)
-    _refuse(goal, request)
-    return goal
+    return replace(goal, refused=_refused(goal, request))
 
 
 def _read(request: Any) -> Goal:
@@ -117,18 +114,19 @@ def _read(request: Any) -> Goal:
     )
 
 
-def _refuse(goal: Goal, request: Any) -> None:
-    for field_name, name in _REFUSED_FIELDS.items():
-        if getattr(request, field_name):
-            raise refusal(name, goal.subject)
+def _refused(goal: Goal, request: Any) -> OfflineError | None:
+    asked = [name for field_name, name in _REFUSED_FIELDS.items() if getattr(request, field_name)]
     if request.HasField("replacement_trigger"):
-        raise refusal("replacement_trigger", goal.subject)
-    if any(hooks for _, hooks in request.hooks.ListFields()):
-        raise refusal("hook", goal.subject)
-    if goal.custom and goal.type.count(":") != 2:
-        raise OfflineError(f"{goal.subject}: a custom resource's type is package:module:Type.")
+        asked.append("replacement_trigger")
+    if request.hooks.ListFields():
+        asked.append("hook")
     if has_asset(goal.inputs):
-        raise refusal("asset", goal.subject)
+        asked.append("asset")
+    if asked:
+        return refusal(asked[0], goal.subject)
+    if goal.custom and goal.type.count(":") != 2:
+        return OfflineError(f"{goal.subject}: a custom resource's type is package:module:Type.")
+    return None
 
 
 def _delete_before_replace(request: Any) -> bool | None:

@@ -1,7 +1,8 @@
 """Keeps the state file true while steps run: written whole after each step, and before each step that may be cut short.
 
-The state at any moment is what this run finished, then what it has not touched of the state before. A file is replaced by
-renaming, so a reader or a successor sees one state or the next, never half of one. Steps that end together share a write.
+The state at any moment is what this run finished, then what it has not touched of the state before. A file is replaced
+by renaming, so a reader or a successor sees one state or the next, never half of one. Steps that end together share a
+write.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The engine's side of the protocol: what a program's SDK, and a plugin's log lines, talk to.
 
-`Monitor` and `EngineLog` have the methods of the gRPC services and can be handed to the SDK as they are (`record` does so);
-`serve` puts both on a port, for a program in a process of its own. What is refused is refused here or in `goals`.
+`Monitor` and `EngineLog` have the methods of the gRPC services and can be handed to the SDK as they are (`record` does
+so); `serve` puts both on a port, for a program in a process of its own. What is refused is refused here or in `goals`.
 """
 
 from __future__ import annotations
@@ -113,7 +113,9 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer):
         """
         arguments = plain(decode(request.args))
         answer = self._known(arguments) if request.tok == _GET_RESOURCE else self._answer(request.tok, arguments)
-        return resource_pb2.ResourceInvokeResponse(**{"return": encode(answer)})
+        response = resource_pb2.ResourceInvokeResponse()
+        getattr(response, "return").CopyFrom(encode(answer))  # a keyword, so not to be written as an attribute
+        return response
 
     def SignalAndWaitForShutdown(self, request: Any, context: Any = None) -> Any:  # noqa: N802
         """The program has nothing more to say. It is kept waiting for nothing: no callbacks are served."""
@@ -155,11 +157,11 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer):
     def _answer(self, token: str, arguments: Properties) -> Mapping[str, Any]:
         if token not in self._invokes:
             raise OfflineError(
-                f"the function {token} was called with {json.dumps(arguments, default=str)}, and no answer was supplied for "
-                "it: declare the fact in the catalogue instead of asking a provider, or supply an answer (`invokes`)."
+                f"the function {token} was called with {json.dumps(arguments, default=str)}, and no answer was "
+                "supplied for it: declare the fact in the catalogue instead, or supply an answer (`invokes`)."
             )
         answer = self._invokes[token]
-        return cast(Mapping[str, Any], answer(arguments)) if callable(answer) else answer
+        return answer(arguments) if callable(answer) else answer
 
     def _known(self, arguments: Properties) -> Mapping[str, Any]:
         state = self._deployment.states.get(arguments["urn"])

@@ -1,8 +1,8 @@
-"""Pulumi's "passphrase" secrets manager: the same salt, key and ciphertext, so that either engine reads the other's state.
+"""Pulumi's "passphrase" secrets manager, to the byte: either engine reads the other's state.
 
-A key is PBKDF2-SHA256 of the passphrase with 1,000,000 rounds; a value is AES-256-GCM, written `v1:<nonce>:<ciphertext>`
-in base64. The manager's state is a salt and the word "pulumi" under the key, which tells a wrong passphrase from a right
-one. The key is derived only when a secret is met: it costs a good part of a second.
+A key is PBKDF2-SHA256 of the passphrase with 1,000,000 rounds; a value is AES-256-GCM, written
+`v1:<nonce>:<ciphertext>` in base64. The manager's state is a salt and the word "pulumi" under the key, which tells a
+wrong passphrase from a right one. The key is derived only when a secret is met: it costs a good part of a second.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from diversite.errors import OfflineError
 
 MANAGER_TYPE: Final = "passphrase"
-PASSPHRASE_VARIABLE: Final = "PULUMI_CONFIG_PASSPHRASE"
-PASSPHRASE_FILE_VARIABLE: Final = "PULUMI_CONFIG_PASSPHRASE_FILE"
+PASSPHRASE_VARIABLE: Final = "PULUMI_CONFIG_PASSPHRASE"  # noqa: S105 - the name of a variable
+PASSPHRASE_FILE_VARIABLE: Final = "PULUMI_CONFIG_PASSPHRASE_FILE"  # noqa: S105 - the same
 _ROUNDS: Final = 1_000_000
 _KEY_BYTES: Final = 32
 _SALT_BYTES: Final = 8

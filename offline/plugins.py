@@ -307,7 +307,7 @@ def _failure(what: str, error: grpc.RpcError) -> StepFailedError:
 
 
 def _partial(error: grpc.RpcError) -> Partial | None:
-    metadata = error.trailing_metadata() if isinstance(error, grpc.Call) else None
+    metadata: Any = error.trailing_metadata() if isinstance(error, grpc.Call) else None
     for key, value in metadata or ():
         if key == _STATUS_KEY:
             return _partial_of(status_pb2.Status.FromString(value))

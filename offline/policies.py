@@ -1,8 +1,8 @@
 """A policy pack in its own process, spoken to over the analyzer protocol as the engine does.
 
-The pack is started with `python -u -m pulumi.policy <engine> <pack>`, says its port on its first line, is configured once,
-sees each resource's inputs (`Analyze`) and at the end all resources (`AnalyzeStack`). Remediation is not done: it would
-rewrite what the program declared, and a policy that asks for it counts as mandatory.
+The pack is started with `python -u -m pulumi.policy <engine> <pack>`, says its port on its first line, is configured
+once, sees each resource's inputs (`Analyze`) and at the end all resources (`AnalyzeStack`). Remediation is not done:
+it would rewrite what the program declared, and a policy that asks for it counts as mandatory.
 """
 
 from __future__ import annotations
@@ -119,7 +119,7 @@ class PolicyPack:
             raise OfflineError(
                 f"policy {name}: {level!r} is no enforcement level; allowed are {', '.join(_LEVEL_NUMBERS)}."
             )
-        number = policies[name].enforcementLevel if level is None else _LEVEL_NUMBERS[level]
+        number: Any = policies[name].enforcementLevel if level is None else _LEVEL_NUMBERS[level]
         return analyzer_pb2.PolicyConfig(enforcementLevel=number, properties=encode(properties))
 
     def _finding(self, item: Any, urn: str) -> PolicyFinding:
@@ -141,7 +141,7 @@ class PolicyPack:
 
 
 class Background:
-    """A pack that is asked while the run goes on; its findings are there at the end. For previews, which nothing gates."""
+    """A pack that is asked while a preview goes on, which waits for no answer; the findings are there at the end."""
 
     def __init__(self, pack: PolicyPack) -> None:
         self._pack = pack

@@ -1,8 +1,8 @@
 """Child processes: a program, a provider's plugin, a policy pack. Each ends when this process does, however it ends.
 
-A plugin says its port on the first line of its output; what it prints after that, and all of a program's output, goes to a
-callback line by line. Children get a process group of their own, so that an interrupt from the terminal reaches this
-process alone, which then decides what to finish.
+A plugin says its port on the first line of its output; what it prints after that, and all of a program's output, goes
+to a callback line by line. Children get a process group of their own, so that an interrupt from the terminal reaches
+this process alone, which then decides what to finish.
 """
 
 from __future__ import annotations
@@ -88,25 +88,21 @@ class Child:
 
 
 class Nursery:
-    """Starts children from one thread that lives as long as the run: the kernel ends a child with the thread it came from."""
+    """Starts children from one thread that lives as long as the run: a child ends with the thread it came from."""
 
-    def __init__(self) -> None:
+    def __init__(self, directory: Path, environment: Mapping[str, str], on_line: OnLine) -> None:
+        """The directory and environment of every child, and what hears its output."""
+        self._directory = directory
+        self._environment = environment
+        self._on_line = on_line
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="nursery")
         self._children: list[Child] = []
 
-    def start(
-        self,
-        name: str,
-        command: Sequence[str | Path],
-        *,
-        directory: Path,
-        environment: Mapping[str, str],
-        on_line: OnLine,
-        tells_port: bool = False,
-    ) -> Child:
+    def start(self, name: str, command: Sequence[str | Path], *, tells_port: bool = False) -> Child:
         """A new child; with `tells_port` its first line of output is kept for `Child.port`."""
-        process = self._thread.submit(_spawn, name, [str(part) for part in command], directory, environment).result()
-        child = Child(name, process, on_line, tells_port=tells_port)
+        words = [str(word) for word in command]
+        process = self._thread.submit(_spawn, name, words, self._directory, self._environment).result()
+        child = Child(name, process, self._on_line, tells_port=tells_port)
         self._children.append(child)
         return child
 

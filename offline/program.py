@@ -1,7 +1,7 @@
 """Executes a project's program against a monitor: what `pulumi-language-python-exec` is to the real engine.
 
-Runs as a script in a process of its own, under the project's interpreter, and imports nothing of this project. Reads one
-line of JSON from standard input once its imports are done: the starter binds the monitor's port meanwhile.
+Runs as a script in a process of its own, under the project's interpreter, and imports nothing of this project. Reads
+one line of JSON from standard input once its imports are done: the starter binds the monitor's port meanwhile.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def _run(program: str, parallel: int) -> int:
     except pulumi.RunError as error:
         pulumi.log.error(str(error))
         return FAILED
-    except Exception:  # noqa: BLE001 - whatever the program raises is the program's failure
+    except Exception:  # whatever the program raises is the program's failure
         pulumi.log.error("Program failed with an unhandled exception:\n" + traceback.format_exc())
         return FAILED_AND_SAID_SO
     finally:

@@ -1,7 +1,8 @@
 """Provider objects: what serves them, and which one serves a resource.
 
-`Provider` is the contract; `plugins.Plugin` is the real one, `Declared` the one for where no plugin runs: it takes inputs as
-they are declared, knows nothing more, and refuses to make anything unless it was given answers (a test's mocks).
+`Provider` is the contract; `plugins.Plugin` is the real one, `Declared` the one for where no plugin runs: it takes
+inputs as they are declared, knows nothing more, and refuses to make anything unless it was given answers (a test's
+mocks).
 """
 
 from __future__ import annotations
@@ -57,7 +58,7 @@ class Provider(Protocol):
 
 
 Answer = Callable[[str, str, Properties], Mapping[str, Any]]
-"""Type, name and plain inputs of a resource to the outputs that a test wants it to have (`id` among them if it matters)."""
+"""Type, name and plain inputs of a resource to the outputs that it is to have, `id` among them if it matters."""
 
 
 class Declared:
@@ -181,7 +182,7 @@ class Registry:
 def cloud_refusal(package: str) -> OfflineError:
     """The error for whoever wants a cloud's resources made here."""
     return OfflineError(
-        f"the package {package!r} is not a plugin of this project (plugins.providers in Pulumi.yaml), so nothing of it is "
-        "applied here: the offline runner changes no cloud, whose state belongs in a shared backend with a history. "
+        f"the package {package!r} is not a plugin of this project (plugins.providers in Pulumi.yaml), so nothing of it "
+        "is applied here: the offline runner changes no cloud, whose state belongs in a shared backend with a history. "
         "Preview it here; apply it with `pulumi up`."
     )

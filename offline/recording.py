@@ -1,7 +1,7 @@
 """Runs a callable of this process against the strict monitor: what tests of components assert on.
 
-The callable runs in a thread, an event loop and a context of its own, so that the SDK's settings, its root resource and its
-configuration do not outlive the call and two recordings do not see each other.
+The callable runs in a thread, an event loop and a context of its own, so that the SDK's settings, its root resource
+and its configuration do not outlive the call and two recordings do not see each other.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import threading
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 import pulumi.runtime
 from pulumi.runtime.settings import Settings as SdkSettings
@@ -69,34 +69,43 @@ class Recording:
         return self._by_urn[urn]
 
 
-def record(
-    program: Program,
-    *,
-    project: str = "project",
-    stack: str = "stack",
-    config: Mapping[str, str | Secret] | None = None,
-    invokes: Mapping[str, Invoke] | None = None,
-    answer: Answer | None = None,
-    parallel: int = 4,
-) -> Recording:
+class Wishes(TypedDict, total=False):
+    """What a recording may be told beside the program."""
+
+    project: str
+    stack: str
+    config: Mapping[str, str | Secret]
+    """A key without a namespace is the project's."""
+    invokes: Mapping[str, Invoke]
+    """Answers to function calls, by token."""
+    answer: Answer | None
+    """What resources come to have (see `record`)."""
+    parallel: int
+
+
+def record(program: Program, **wishes: Unpack[Wishes]) -> Recording:
     """Run a program and give what it declared.
 
     Without `answer` it is a preview: what a provider would compute is unknown, and an `apply` on it does not run. With
     `answer` it is a simulated `up`: a resource's outputs are its inputs and what `answer(type, name, inputs)` returns.
-    `config` keys have a namespace (`project:key`); `invokes` answers function calls by token.
 
     Raises:
-        OfflineError: the program did what is refused (a duplicate, a custom resource directly under the stack, an invoke
-            without an answer, …).
+        OfflineError: the program did what is refused (a duplicate, a custom resource directly under the stack, an
+            invoke without an answer, …).
         Exception: whatever the program raised.
     """
-    configuration = _configuration(config or {}, project)
+    project, stack, answer = wishes.get("project", "project"), wishes.get("stack", "stack"), wishes.get("answer")
+    configuration = _configuration(wishes.get("config", {}), project)
     settings = Settings(
-        project=project, stack=stack, configuration=configuration.values, preview=answer is None, parallel=parallel
+        project=project,
+        stack=stack,
+        configuration=configuration.values,
+        preview=answer is None,
+        parallel=wishes.get("parallel", 4),
     )
     journal = Journal(State(crypter=Crypter(stack)), None)
     deployment = Deployment(settings, journal, Registry(lambda package: Declared(package, answer)))
-    monitor = Monitor(deployment, configuration, invokes)
+    monitor = Monitor(deployment, configuration, wishes.get("invokes"))
     _isolated(lambda: _run(program, settings, monitor, EngineLog(deployment.diagnose), configuration))
     deployment.finish(succeeded=True)
     resources = tuple(deployment.results.values())
@@ -122,7 +131,7 @@ def _isolated(act: Callable[[], None]) -> None:
     def guarded() -> None:
         try:
             contextvars.Context().run(act)
-        except BaseException as error:  # noqa: BLE001 - carried over to the caller's thread
+        except BaseException as error:  # carried over to the caller's thread
             failures.append(error)
 
     thread = threading.Thread(target=guarded, name="recording")

@@ -39,8 +39,8 @@ def remove_all(
 def _blockers(condemned: list[ResourceState]) -> dict[ResourceState, set[ResourceState]]:
     """For each resource, those that must be gone first.
 
-    Two entries may share a URN (a replaced one and its successor): a need means the last entry before the one that has it,
-    as a state lists each entry after what it needs. So there are no cycles.
+    Two entries may share a URN (a replaced one and its successor): a need means the last entry before the one that has
+    it, as a state lists each entry after what it needs. So there are no cycles.
     """
     latest: dict[str, ResourceState] = {}
     blockers: dict[ResourceState, set[ResourceState]] = {state: set() for state in condemned}

@@ -78,8 +78,8 @@ class Resource:
 class Event:
     """Something that just happened.
 
-    `kind` is "step-started", "step-done" or "step-failed" (with `step`, `urn`; `seconds` once it ended), "diagnostic" or
-    "output" (a line that the program or a plugin printed), or "policy".
+    `kind` is "step-started", "step-done" or "step-failed" (with `step`, `urn`; `seconds` once it ended), "diagnostic"
+    or "output" (a line that the program or a plugin printed), or "policy".
     """
 
     kind: Literal["step-started", "step-done", "step-failed", "diagnostic", "output", "policy"]

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any
+from typing import Unpack
 
 from diversite.errors import OfflineError
 from offline import checkpoint, urns
 from offline.checkpoint import ResourceState
-from offline.deployment import PARALLEL_DEFAULT, Deployment
+from offline.deployment import Deployment
 from offline.journal import Journal, locked
-from offline.monitor import Invoke
-from offline.policies import PolicyConfiguration
 from offline.project import Project
 from offline.providers import cloud_refusal
-from offline.results import OnEvent, Outcome, Preview, Resource, Step
-from offline.session import Order, Session, opened
+from offline.results import Outcome, Preview, Resource, Step
+from offline.session import Order, Session, Wishes, opened
 from offline.values import Properties, mark_secret
 
 
@@ -34,51 +30,19 @@ class StackState:
     """Operation and URN of what a killed run left under way."""
 
 
-def preview(
-    project: Project,
-    stack: str,
-    *,
-    config: Mapping[str, Any] | None = None,
-    policies: Path | None = None,
-    policy_config: PolicyConfiguration | None = None,
-    invokes: Mapping[str, Invoke] | None = None,
-    on_event: OnEvent | None = None,
-    parallel: int = PARALLEL_DEFAULT,
-    stop: threading.Event | None = None,
-) -> Preview:
+def preview(project: Project, stack: str, **wishes: Unpack[Wishes]) -> Preview:
     """What `up` would do. Changes nothing, needs no cloud, login or network.
 
     A program that fails, a refused resource or a mandatory finding does not raise: `Preview.ok` is False and the
-    diagnostics tell all of it at once. `policies` is the directory of a pack; `config` goes over the stack's file.
+    diagnostics tell all of it at once.
 
     Raises:
         OfflineError: there is nothing to preview: no project, an unreadable state, a plugin that does not start.
     """
-    order = Order(
-        project=project,
-        stack=stack,
-        config=config or {},
-        policies=policies,
-        policy_config=policy_config or {},
-        invokes=invokes or {},
-        on_event=on_event,
-        parallel=parallel,
-        stop=stop,
-    )
-    return _preview(order)
+    return _preview(Order(project, stack, wishes))
 
 
-def up(
-    project: Project,
-    stack: str,
-    *,
-    config: Mapping[str, Any] | None = None,
-    policies: Path | None = None,
-    policy_config: PolicyConfiguration | None = None,
-    on_event: OnEvent | None = None,
-    parallel: int = PARALLEL_DEFAULT,
-    stop: threading.Event | None = None,
-) -> Outcome:
+def up(project: Project, stack: str, **wishes: Unpack[Wishes]) -> Outcome:
     """Make the stack what its program says, with the project's own plugins.
 
     Previews first and stops there when the preview is not ok. An interrupt (or `stop`, set by the caller) lets running
@@ -87,37 +51,20 @@ def up(
     Raises:
         OfflineError: as `preview`, and when another run holds the stack or the program declares a cloud's resources.
     """
-    order = Order(
-        project=project,
-        stack=stack,
-        config=config or {},
-        policies=policies,
-        policy_config=policy_config or {},
-        on_event=on_event,
-        parallel=parallel,
-        stop=stop,
-    )
+    order = Order(project, stack, wishes)
     with locked(project.lock_file(stack)):
         before = _preview(order)
         _refuse_clouds(before, project)
         return _apply(order, before) if before.ok else _stopped_before(order, before)
 
 
-def destroy(
-    project: Project,
-    stack: str,
-    *,
-    config: Mapping[str, Any] | None = None,
-    on_event: OnEvent | None = None,
-    parallel: int = PARALLEL_DEFAULT,
-    stop: threading.Event | None = None,
-) -> Outcome:
+def destroy(project: Project, stack: str, **wishes: Unpack[Wishes]) -> Outcome:
     """Delete every resource of the stack, those included that a killed run was creating. Runs no program.
 
     Raises:
         OfflineError: another run holds the stack, its state cannot be read, or a plugin does not start.
     """
-    order = Order(project=project, stack=stack, config=config or {}, on_event=on_event, parallel=parallel, stop=stop)
+    order = Order(project, stack, wishes)
     with locked(project.lock_file(stack)), opened(order, preview=False) as session:
         began = time.monotonic()
         adopted = session.deployment.adopt_interrupted()
@@ -126,21 +73,13 @@ def destroy(
         return _outcome(session, began)
 
 
-def refresh(
-    project: Project,
-    stack: str,
-    *,
-    config: Mapping[str, Any] | None = None,
-    on_event: OnEvent | None = None,
-    parallel: int = PARALLEL_DEFAULT,
-    stop: threading.Event | None = None,
-) -> Outcome:
+def refresh(project: Project, stack: str, **wishes: Unpack[Wishes]) -> Outcome:
     """Make the state what is really there. What is gone is named in `Outcome.gone` and dropped; `up` makes it anew.
 
     Raises:
         OfflineError: as `destroy`.
     """
-    order = Order(project=project, stack=stack, config=config or {}, on_event=on_event, parallel=parallel, stop=stop)
+    order = Order(project, stack, wishes)
     with locked(project.lock_file(stack)), opened(order, preview=False) as session:
         began = time.monotonic()
         found = _read_all(session)

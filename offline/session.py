@@ -8,10 +8,9 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
-from typing import Any, Final
+from typing import Any, Final, TypedDict
 
 from diversite.errors import OfflineError
 from offline import checkpoint, policies
@@ -29,19 +28,38 @@ _PROGRAM_FILE: Final = Path(__file__).with_name("program.py")
 _ORGANIZATION: Final = "organization"
 
 
-@dataclass(kw_only=True)
-class Order:
-    """What a caller asked for."""
+class Wishes(TypedDict, total=False):
+    """What a caller may ask for beside project and stack."""
 
-    project: Project
-    stack: str
-    config: Mapping[str, Any] = field(default_factory=dict)
-    policies: Path | None = None
-    policy_config: PolicyConfiguration = field(default_factory=dict)
-    invokes: Mapping[str, Invoke] = field(default_factory=dict)
-    on_event: OnEvent | None = None
-    parallel: int = PARALLEL_DEFAULT
-    stop: threading.Event | None = None
+    config: Mapping[str, Any] | None
+    """Goes over the stack's file; a key without a namespace is the project's; a `Secret` is kept secret."""
+    policies: Path | str | None
+    """The directory of a policy pack."""
+    policy_config: PolicyConfiguration | None
+    invokes: Mapping[str, Invoke] | None
+    """Answers to function calls, by token. A call without an answer is an error."""
+    on_event: OnEvent | None
+    """Called from several threads."""
+    parallel: int
+    """Steps under way at once."""
+    stop: threading.Event | None
+    """Setting it ends the run as an interrupt does."""
+
+
+class Order:
+    """What one run is to do."""
+
+    def __init__(self, project: Project, stack: str, wishes: Wishes) -> None:
+        self.project = project
+        self.stack = stack
+        pack = wishes.get("policies")
+        self.config = wishes.get("config") or {}
+        self.policies = None if pack is None else Path(pack).resolve()
+        self.policy_config = wishes.get("policy_config") or {}
+        self.invokes = wishes.get("invokes") or {}
+        self.on_event = wishes.get("on_event")
+        self.parallel = wishes.get("parallel", PARALLEL_DEFAULT)
+        self.stop = wishes.get("stop")
 
 
 class Session:
@@ -51,7 +69,7 @@ class Session:
         self.order = order
         self.preview = preview
         self.configuration = order.project.configuration(order.stack, order.config)
-        self.nursery = Nursery()
+        self.nursery = Nursery(order.project.directory, self._environment(), self._line)
         self.journal = self._journal()
         self.registry = Registry(self._start_provider)
         self.deployment = Deployment(self._settings(), self.journal, self.registry, order.on_event)
@@ -60,12 +78,13 @@ class Session:
         self._monitor = Monitor(self.deployment, self.configuration, order.invokes, organization=_ORGANIZATION)
         self._server, self.address = serve(self._monitor, EngineLog(self._log), order.parallel)
         self._waiting: dict[str, Child] = {}
+        self._program: Child | None = None
         if order.stop is not None:
             self.deployment.stopping = order.stop
 
     def run_program(self) -> bool:
         """Run the project's program to its end; whether it succeeded."""
-        program = self._start_program()
+        program = self._program = self._start_program()
         pack = self._start_pack()
         self._start_plugins()
         if pack is not None:
@@ -108,7 +127,9 @@ class Session:
         if times == 1:
             self._log("warning", "interrupted: no new step is taken, running ones are finished.", "")
         else:
-            self._log("warning", "interrupted again: the providers are asked to give up.", "")
+            self._log("warning", "interrupted again: the program is ended and the providers are asked to give up.", "")
+            if self._program is not None:
+                self._program.process.terminate()
             self.registry.cancel()
 
     def _journal(self) -> Journal:
@@ -127,7 +148,8 @@ class Session:
         )
 
     def _log(self, severity: Severity, message: str, urn: str) -> None:
-        if severity == "error" and any(item.message in message for item in self.deployment.diagnostics):
+        said = any(item.message in message for item in self.deployment.diagnostics)
+        if severity == "error" and (said or self.deployment.stopping.is_set()):
             return  # the program's traceback of what was said already
         self.deployment.diagnose(severity, message, urn)
 
@@ -140,9 +162,6 @@ class Session:
         return self.nursery.start(
             "the program",
             [self.order.project.python, "-u", _PROGRAM_FILE],
-            directory=self.order.project.directory,
-            environment=self._environment(),
-            on_line=self._line,
         )
 
     def _instruct(self, program: Child) -> None:
@@ -166,13 +185,9 @@ class Session:
     def _start_pack(self) -> Child | None:
         if self.order.policies is None:
             return None
-        directory = self.order.policies.resolve()
         return self.nursery.start(
             "the policy pack",
-            policies.command(self.order.project.python, self.address, directory),
-            directory=self.order.project.directory,
-            environment=self._environment(),
-            on_line=self._line,
+            policies.command(self.order.project.python, self.address, self.order.policies),
             tells_port=True,
         )
 
@@ -192,21 +207,15 @@ class Session:
         executable = self.order.project.plugins[package]
         if not executable.exists():
             raise OfflineError(f"{executable}, which Pulumi.yaml names as the plugin {package}, is not there.")
-        return self.nursery.start(
-            f"the plugin {package}",
-            [executable, self.address],
-            directory=self.order.project.directory,
-            environment=self._environment(),
-            on_line=self._line,
-            tells_port=True,
-        )
+        return self.nursery.start(f"the plugin {package}", [executable, self.address], tells_port=True)
 
     def _start_provider(self, package: str) -> Provider:
         if package not in self.order.project.plugins:
             if self.preview:
                 return Declared(package)
             raise cloud_refusal(package)
-        plugin = Plugin(package, self._waiting.pop(package, None) or self._spawn_plugin(package))
+        child = self._waiting.pop(package) if package in self._waiting else self._spawn_plugin(package)
+        plugin = Plugin(package, child)
         plugin.greet(self.address, self.order.project.plugins[package])
         return plugin
 

@@ -1,6 +1,7 @@
 """Uniform resource names exactly as the engine makes them.
 
-`urn:pulumi:<stack>::<project>::<parent's qualified type>$<type>::<name>`; the root stack's type is never part of a chain.
+`urn:pulumi:<stack>::<project>::<parent's qualified type>$<type>::<name>`; the root stack's type is never part of a
+chain.
 """
 
 from __future__ import annotations

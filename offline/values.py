@@ -1,9 +1,9 @@
 """Property values: what travels between program, provider and state, in one Python form.
 
-A value is None, bool, int, float, str, list, dict, `Secret` or `UNKNOWN`. The wire (protobuf Struct) knows neither of the
-last two and no integers: there a secret is a tagged map, an unknown a fixed text and every number a float. `decode` and
-`encode` translate, so that nothing else in this package sees a tag. Assets and resource references stay tagged maps: the
-engine stores them in the same form.
+A value is None, bool, int, float, str, list, dict, `Secret` or `UNKNOWN`. The wire (protobuf Struct) knows neither of
+the last two and no integers: there a secret is a tagged map, an unknown a fixed text and every number a float.
+`decode` and `encode` translate, so that nothing else in this package sees a tag. Assets and resource references stay
+tagged maps: the engine stores them in the same form.
 """
 
 from __future__ import annotations

@@ -54,5 +54,3 @@ def test_destroy_deletes_in_reverse(chain: ToyProject) -> None:
     assert chain.operations() == [("delete", "second"), ("delete", "first")]
     assert not chain.things()
     assert offline.state(chain.project, "dev").resources == ()
-
-

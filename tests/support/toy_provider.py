@@ -1,8 +1,8 @@
 """A real provider whose world is a directory: one JSON file per thing, and a line in `log` for each operation.
 
-Inputs of `toy:index:Thing`: `value` (a change updates), `shape` (a change replaces), `mould` (a change deletes first, then
-replaces), `seconds` (how long an operation takes), `fail` (the operation that fails: check, create, update, delete, partial),
-`secret`. Output: `serial`, different for each creation, and everything that went in.
+Inputs of `toy:index:Thing`: `value` (a change updates), `shape` (a change replaces), `mould` (a change deletes first,
+then replaces), `seconds` (how long an operation takes), `fail` (the operation that fails: check, create, update,
+delete, partial), `secret`. Output: `serial`, different for each creation, and everything that went in.
 
 Create is idempotent: a thing of that name that is there already, made for the same URN, is taken as it is.
 """
