@@ -84,7 +84,7 @@ def run(*command: str) -> str:
 
 
 def in_own_network(*command: str) -> Sequence[str]:
-    """The command in a network namespace of its own, which ends with it."""
+    """The command in a network namespace of its own, which ends with it; more options of `unshare` may come first."""
     return ("unshare", "--user", "--map-root-user", "--net", *command)
 
 
