@@ -125,12 +125,13 @@ class Book:
 
     @classmethod
     def restored(cls, document: dict[str, Any]) -> Book:
-        """The book of a `document`; whether it is the right one is told by its digest."""
+        """The book of a `document`; raises ValueError on values of a wrong kind, which the digest could not tell."""
         book = cls()
-        book.number_next = document["number_next"]
-        book.traded = document["traded"]
+        book.number_next = _checked(document["number_next"], int)
+        book.traded = _checked(document["traded"], int)
         for fields in document["orders"]:
-            book._place(Standing(*fields))
+            kinds = zip(fields, (int, str, str, str, int, int, int), strict=True)
+            book._place(Standing(*(_checked(value, kind) for value, kind in kinds)))
         return book
 
     def _consume(self, level: _Level, quantity: int, fills: list[Fill]) -> int:
@@ -199,6 +200,12 @@ class _Level:
             orders = b"".join(order.encoded() for order in self.orders.values())
             self.cached = hashlib.sha256(f"level {self.price}\n".encode() + orders).digest()
         return self.cached
+
+
+def _checked(value: Any, kind: type) -> Any:
+    if type(value) is not kind:
+        raise ValueError(f"{value!r:.40} in a book is not of kind {kind.__name__}")
+    return value
 
 
 def _descending(price: int) -> int:

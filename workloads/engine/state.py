@@ -133,7 +133,10 @@ class State:
     def restored(cls, parts: list[bytes]) -> State:
         """The state in `parts`; raises ValueError when they do not add up. Compare `app_hash` with a trusted one."""
         try:
-            return cls._restored(json.loads(parts[0]), parts[1:])
+            state = cls._restored(json.loads(parts[0]), parts[1:])
+            if type(state.height) is not int or state.parts() != parts:
+                raise ValueError("not in the one spelling that this engine writes")
+            return state
         except (KeyError, IndexError, TypeError, AttributeError, RecursionError, OverflowError, SettingsError) as error:
             raise ValueError(f"not a state of this engine: {error!r}") from None
 

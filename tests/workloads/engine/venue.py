@@ -1,6 +1,6 @@
 """A venue of a few validators and engines on loopback, real processes, for tests and measurements of the engine.
 
-python -m tests.workloads.venue --validators 4 --seconds 20 --rate 20      measures order to acknowledgement
+python -m tests.workloads.engine.venue --validators 4 --seconds 20 --rate 20      measures order to acknowledgement
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from typing import Any
 from drills.load import Load, generate, summary
 from workloads.engine.settings import MarketRules, Rules, app_state
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 COMETBFT = ROOT / ".tools" / "bin" / "cometbft"
 MARKET = "BTC-PERP"
 
