@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import get_args
 
-from diversite.catalog import catalog
+from diversite.catalog import Place, catalog
 from diversite.errors import DiversiteError
 from diversite.plan import Host, LinkPlan, Plan
 from diversite.stackfile.closest import did_you_mean, listed
@@ -152,25 +152,32 @@ def _identities_meant(text: str, plan: Plan) -> frozenset[str]:
     return frozenset({text, f"duct {text}"} | ({site.place.id} if site else set()))
 
 
-def _of_host(plan: Plan, host: Host, racks: frozenset[str]) -> Identities:
-    site = plan.sites[host.site]
-    place = site.place
+def of_place(place: Place) -> Identities:
+    """The domains of whatever stands at a place, by the place alone."""
     return {
-        "host": frozenset({host.name}),
-        "rack": racks,
         "site": frozenset({place.id}),
         "metro": frozenset({place.metro}),
         "local_grid": _known(place.grid.local_grid),
         "control_area": frozenset(place.grid.control_areas),
         "synchronous_area": _known(place.grid.synchronous_area),
         "provider": frozenset({place.provider}),
-        "account": frozenset({site.account if site.account == place.provider else f"{place.provider}/{site.account}"}),
         "provider_region": frozenset({f"{place.provider}/{place.region}"}),
         "country": frozenset({place.country}),
-        "hardware": _hardware(host),
-        "release": frozenset({host.release or PINNED_RELEASE[host.role]}),
         "control_plane": frozenset({_control_plane(place.provider, place.region)}),
         "provider_terms": frozenset({place.provider}),
+    }
+
+
+def _of_host(plan: Plan, host: Host, racks: frozenset[str]) -> Identities:
+    site = plan.sites[host.site]
+    provider = site.place.provider
+    return {
+        "host": frozenset({host.name}),
+        "rack": racks,
+        "account": frozenset({site.account if site.account == provider else f"{provider}/{site.account}"}),
+        "hardware": _hardware(host),
+        "release": frozenset({host.release or PINNED_RELEASE[host.role]}),
+        **of_place(site.place),
     }
 
 

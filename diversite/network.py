@@ -86,6 +86,11 @@ def islands(sites: Iterable[str], links: Iterable[Edge], without: frozenset[str]
     return tuple(dict.fromkeys(group.values()))
 
 
+def smallest(parts: Iterable[frozenset[str]]) -> frozenset[str]:
+    """The part with the fewest sites: the one that is said to be cut off."""
+    return min(parts, key=lambda part: (len(part), sorted(part)))
+
+
 def cut_pairs(sites: Collection[str], links: Collection[Edge]) -> Iterator[tuple[tuple[str, str], frozenset[str]]]:
     """Every two links that together, but neither alone, cut sites off, with the sites of the smaller part."""
     names = [link.name for link in links]
@@ -94,7 +99,7 @@ def cut_pairs(sites: Collection[str], links: Collection[Edge]) -> Iterator[tuple
         if alone.isdisjoint(pair):
             parts = islands(sites, links, frozenset(pair))
             if len(parts) > 1:
-                yield pair, min(parts, key=lambda part: (len(part), sorted(part)))
+                yield pair, smallest(parts)
 
 
 _Ways = Mapping[str, Mapping[str, Edge]]

@@ -248,8 +248,8 @@ def _actions(survey: Survey, standing: Standing, found: Recovery | None) -> Iter
 def _bring_back(survey: Survey, standing: Standing) -> str:
     missing = standing.lost_power - quorum.lost_max(standing.total, survey.fault_model)
     names = sorted(unit.key for unit in survey.units.values() if unit.key not in standing.voting)
-    names = names or sorted(unit.key for unit in survey.units.values())
-    return f"bring back {share(missing, standing.total)} of the power, or join the parts again: {', '.join(names)}"
+    missed = f"bring back {100 * missing / max(1, standing.total):.1f} % of the voting power"
+    return f"{missed}, of {', '.join(names)}" if names else f"{missed}: join the parts of the network again"
 
 
 def _signers(survey: Survey) -> frozenset[str]:

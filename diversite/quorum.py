@@ -6,7 +6,7 @@ ten is not three.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from itertools import combinations
 from typing import Literal
 
@@ -51,17 +51,23 @@ def coefficient(
     """The Nakamoto coefficient: the fewest domains whose loss halts the venue; None where all together do not.
 
     `domains` holds the validators of each domain, overlapping ones included; `power` the power of each validator.
-    Exact: for disjoint domains the largest first, for overlapping ones every combination in order of size.
+    Exact: for disjoint domains the largest first, for overlapping ones every set of them, the smallest sets first.
     """
     total = sum(power.values())
-    members = [frozenset(names) & power.keys() for names in domains.values()]
+    members = _distinct(frozenset(names).intersection(power) for names in domains.values())
     if not is_lost(_power_of(frozenset().union(*members), power), total, fault_model):
         return None
     weights = sorted((_power_of(names, power) for names in members), reverse=True)
-    fewest = _fewest(weights, total, fault_model)  # a lower bound, because an overlap counts twice in it
+    fewest = _fewest(weights, total, fault_model)  # a lower bound where domains overlap: power counts twice in it
     if sum(map(len, members)) == len(frozenset().union(*members)):
         return fewest
-    return _fewest_overlapping([names for names in members if names], power, fewest, fault_model)
+    return _fewest_overlapping(members, power, fewest, fault_model)
+
+
+def _distinct(members: Iterable[frozenset[str]]) -> list[frozenset[str]]:
+    """Without empty domains, repeated ones, and those that lie within another."""
+    found = set(members)
+    return [names for names in found if names and not any(names < other for other in found)]
 
 
 def _fewest(weights: list[int], total: int, fault_model: FaultModel) -> int:
@@ -77,15 +83,13 @@ def _fewest_overlapping(
     members: list[frozenset[str]], power: Mapping[str, int], at_least: int, fault_model: FaultModel
 ) -> int:
     total = sum(power.values())
-    useful = [names for names in members if not any(names < other for other in members)]
-    distinct = list(dict.fromkeys(useful))
-    for count in range(at_least, len(distinct)):
+    for count in range(at_least, len(members)):
         if any(
             is_lost(_power_of(frozenset().union(*chosen), power), total, fault_model)
-            for chosen in combinations(distinct, count)
+            for chosen in combinations(members, count)
         ):
             return count
-    return len(distinct)
+    return len(members)
 
 
 def _power_of(names: frozenset[str], power: Mapping[str, int]) -> int:

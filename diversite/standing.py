@@ -96,6 +96,7 @@ class Survey:
     """Names of the hosts and links that exist; None: all that the plan declares."""
     _islands: dict[frozenset[str], tuple[frozenset[str], ...]] = field(default_factory=dict, repr=False)
     _routes: dict[frozenset[str], network.Routes] = field(default_factory=dict, repr=False)
+    _one_way: dict[frozenset[str], Mapping[tuple[str, str], float]] = field(default_factory=dict, repr=False)
 
     @cached_property
     def membership(self) -> Membership:
@@ -185,7 +186,9 @@ class Survey:
 
     def one_way_ms(self, without: frozenset[str]) -> Mapping[tuple[str, str], float]:
         """One-way delays over those routes, within a site included."""
-        return one_way_of(self.plan.sites, self.routes(without))
+        if without not in self._one_way:
+            self._one_way[without] = one_way_of(self.plan.sites, self.routes(without))
+        return self._one_way[without]
 
     def voting_power(self, standing: Standing) -> Mapping[str, int]:
         """The power that takes part, by site."""
