@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from pathlib import Path
+
+import pytest
 
 from diversite.plan import Plan
 from services import engine, haproxy
-from tests.services.venues import europe, run, small, written
+from tests.services.venues import europe, in_own_network, run, small, written
+
+PROJECT = Path(__file__).parents[2]
 
 
 def test_haproxy_accepts_every_entrance(venue: Plan, tmp_path: Path) -> None:
@@ -49,3 +56,19 @@ def test_an_order_is_tried_until_a_dead_engine_is_noticed() -> None:
 def test_the_engine_answers_before_the_entrance_gives_up() -> None:
     """An order without a block is the engine's to call indeterminate, not a time-out of the balancer."""
     assert haproxy.SERVER_SECONDS > engine.ACKNOWLEDGE_SECONDS_MAX
+
+
+@pytest.mark.lab
+def test_an_order_outlives_its_engine(tmp_path: Path) -> None:
+    """The order that meets a dead engine is answered by the next nearest; a burst and a large body are refused."""
+    (service,) = (service for host, service in written(small(), tmp_path, "entry"))
+    command = in_own_network("--pid", "--fork", "--kill-child", sys.executable, "-m", "tests.services.entrance")
+    result = subprocess.run(
+        [*command, next(iter(service.files))], cwd=PROJECT, capture_output=True, text=True, timeout=90, check=True
+    )
+    seen = json.loads(result.stdout)
+    order = [engine.key for engine, _ in haproxy.engines_in_order(small(), small().hosts["entry-hel"])]
+    assert seen["before"] == [200, order[0]], result.stderr
+    assert seen["after"] == [200, order[1]], result.stderr
+    assert seen["large"] == 413
+    assert seen["burst"] == [200, 429]
