@@ -78,7 +78,7 @@ def delete(world: World, name: str) -> None:
         _delete_links(world, name)
         world.run(["ip", "netns", "delete", name])
     data = INSIDE / "hosts" / name / "data"
-    if os.path.ismount(world.seen(data)):
+    if world.is_mounted(data):
         world.run(["umount", "--lazy", str(data)])
     shutil.rmtree(world.layout.host(name), ignore_errors=True)
 
@@ -122,9 +122,9 @@ def apply_firewall(world: World, name: str) -> None:
 
 def sync_data(world: World, name: str) -> None:
     """Write a host's disk down, so that what was just laid there survives a power cut."""
-    data = world.seen(INSIDE / "hosts" / name / "data")
-    if os.path.ismount(data):
-        descriptor = os.open(data, os.O_RDONLY)
+    data = INSIDE / "hosts" / name / "data"
+    if world.is_mounted(data):
+        descriptor = os.open(world.seen(data), os.O_RDONLY)
         ctypes.CDLL(None).syncfs(descriptor)
         os.close(descriptor)
 

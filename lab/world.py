@@ -71,13 +71,17 @@ class World:
 
     def namespace(self, host: str) -> int | None:
         """The inode of a host's network namespace; None if it is not there."""
-        found = self.seen(Path("/run/netns") / host)
+        name = Path("/run/netns") / host
         # Before the namespace is bound onto it, the name is an empty file of the tmpfs.
-        with contextlib.suppress(OSError):
-            status = found.stat()
-            if status.st_dev != found.parent.stat().st_dev:
-                return status.st_ino
-        return None
+        return self.seen(name).stat().st_ino if self.is_mounted(name) else None
+
+    def is_mounted(self, inside: Path) -> bool:
+        """Whether something is mounted there. `os.path.ismount` would look at this process's own mounts."""
+        place = self.seen(inside)
+        try:
+            return place.stat().st_dev != place.parent.stat().st_dev
+        except OSError:
+            return False
 
     def processes(self, host: str) -> list[int]:
         """The pids, as seen from outside, of everything that runs on a host."""
