@@ -1,0 +1,1 @@
+"""`diversite …`: one file a command. Only here and in `drills` is everything else seen."""

@@ -1,0 +1,54 @@
+"""`diversite lab up`: deploy a topology in the lab."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from cli.stacks import FLAGSHIP, PROJECT, LabStack
+
+
+def up(topology: Annotated[str, typer.Argument(help="A topology in stacks/.")] = FLAGSHIP) -> None:
+    """Deploy a topology in the lab; a second time changes only what differs."""
+    stack = LabStack(topology=topology)
+    deploy(stack, Console())
+
+
+def deploy(stack: LabStack, console: Console) -> float:
+    """Deploy, telling every step; how many seconds it took. Ends the command where it fails."""
+    import offline
+    from cli.progress import Deployment
+
+    planned = stack.plan  # a file with problems is told before anything starts
+    console.print(
+        f"[bold]{planned.venue}[/bold] as lab {stack.name}: {len(planned.sites)} sites, {len(planned.hosts)} hosts"
+    )
+    with Deployment(console, "deploying") as deployment:
+        outcome = offline.up(
+            offline.Project.load(PROJECT), stack.name, config=stack.config, on_event=deployment.on_event
+        )
+    if not outcome.ok:
+        deployment.tell_failure(outcome.errors)
+        raise typer.Exit(2)
+    changed = ", ".join(f"{count} {step}d" for step, count in sorted(deployment.counts.items())) or "nothing changed"
+    console.print(f"deployed in {outcome.seconds:.1f} s: {changed}", highlight=False)
+    return outcome.seconds
+
+
+def tear_down(stack: LabStack, console: Console) -> None:
+    """Delete what was deployed, in the order of its dependencies; then whatever is left."""
+    import offline
+    from cli.progress import Deployment
+    from lab import control
+
+    with Deployment(console, "removing") as deployment:
+        outcome = offline.destroy(
+            offline.Project.load(PROJECT), stack.name, config=stack.config, on_event=deployment.on_event
+        )
+    control.down(stack.name)
+    if not outcome.ok:
+        deployment.tell_failure(outcome.errors)
+        raise typer.Exit(2)
+    console.print(f"removed in {outcome.seconds:.1f} s: {sum(deployment.counts.values())} resources", highlight=False)
