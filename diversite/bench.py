@@ -16,90 +16,12 @@ from diversite import consensus, network, quorum, recovery, rotation
 from diversite.domains import KINDS, Domain
 from diversite.outcome import share
 from diversite.plan import Host, Plan
-from diversite.standing import CLASSES, Class, Loss, Standing, Survey
+from diversite.standing import CLASSES, Loss, Standing, Survey
 from diversite.topology import DomainKind, Objective
+from diversite.verdict import Cause, Failure, Finding
 
 FAILURES_TOLD_MAX = 8
 """How many failures of one objective are told, worst first; the others are counted."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Failure:
-    """What breaks an objective, and by how much."""
-
-    lost: tuple[Domain, ...] = ()
-    down: tuple[str, ...] = ()
-    """The host that is down for maintenance."""
-    found: Class | None = None
-    """The outcome, where the objective is about one."""
-    excess: float = 0.0
-    """By how much: a share of the voting power, milliseconds, seconds, or sites, as `says` tells."""
-    says: str
-    unknown: tuple[str, ...] = ()
-    """Why members count as lost of which nobody knows the domain: this, not a known overlap, may be the reason."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Change:
-    """An edit of the stack file that was judged and found to remove a blocker without making another."""
-
-    says: str
-    loosens: bool = False
-    """Whether it gives up a wish, because no edit of the venue that was tried fulfils it."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Finding:
-    """One objective, bound or rule of the network: met, or what breaks it."""
-
-    id: str
-    """`survive[2]`, `bounds.pair_rtt_ms_max`, `links`, `time-outs`: what `--explain` takes."""
-    path: tuple[str | int, ...]
-    """Where the stack file states it."""
-    wish: str
-    failures: tuple[Failure, ...] = ()
-    """Worst first; empty where it is met."""
-    failure_count: int = 0
-    margin: str = ""
-    """How close the worst case comes, where it is met."""
-    change: Change | None = None
-    """The smallest change found that removes the blocker."""
-    ways_out: tuple[str, ...] = ()
-    """Where arithmetic forbids the wish: what can be done instead."""
-
-    @property
-    def met(self) -> bool:
-        """Whether nothing breaks it."""
-        return not self.failures
-
-
-@dataclass(frozen=True, kw_only=True)
-class Verdict:
-    """Everything that was judged."""
-
-    findings: tuple[Finding, ...]
-    coefficients: dict[DomainKind, int | None]
-    """Nakamoto coefficient by kind: the fewest domains whose loss halts the venue; None where all together do not."""
-    notes: tuple[str, ...] = ()
-    """What no objective forbids and a person should know."""
-
-    @property
-    def met(self) -> bool:
-        """Whether every objective is met."""
-        return not self.blockers
-
-    @property
-    def blockers(self) -> tuple[Finding, ...]:
-        """What is not met."""
-        return tuple(finding for finding in self.findings if not finding.met)
-
-    def finding(self, id_: str) -> Finding:
-        """The finding of that id; KeyError with all ids."""
-        found = {finding.id: finding for finding in self.findings}
-        if id_ not in found:
-            raise KeyError(f"{id_!r} is not judged here; judged are {', '.join(found)}")
-        return found[id_]
-
 
 _Effect = tuple[frozenset[str], frozenset[str], tuple[str, ...]]
 
@@ -111,6 +33,7 @@ class Bench:
     plan: Plan
     _cases: dict[DomainKind, tuple[tuple[Domain, Standing], ...]] = field(default_factory=dict, repr=False)
     _quorums: dict[_Effect, tuple[float, str]] = field(default_factory=dict, repr=False)
+    _proposals: dict[_Effect, tuple[float, str]] = field(default_factory=dict, repr=False)
     _times: dict[_Effect, recovery.Recovery] = field(default_factory=dict, repr=False)
 
     @cached_property
@@ -169,14 +92,20 @@ class Bench:
         )
 
     def _broken(self, objective: Objective, domain: Domain, standing: Standing) -> Iterator[Failure]:
-        unknown = tuple(item.reason for item in self.survey.membership.unknown_of(objective.any))
-        down = tuple(sorted(standing.loss.down))
+        broken = Failure(
+            lost=(domain,),
+            down=tuple(sorted(standing.loss.down)),
+            found=standing.outcome,
+            cause="monitoring",
+            says="no monitor is left that sees the venue",
+            unknown=tuple(item.reason for item in self.survey.membership.unknown_of(objective.any)),
+        )
         if CLASSES.index(standing.outcome) > CLASSES.index(objective.outcome):
             excess, says = self._excess(standing)
-            yield Failure(lost=(domain,), down=down, found=standing.outcome, excess=excess, says=says, unknown=unknown)
+            cause: Cause = "power" if standing.consensus != "continues" else "entrance"
+            yield replace(broken, cause=cause, excess=excess, says=says)
         elif not standing.watching and not objective.while_:
-            says = "no monitor is left that sees the venue"
-            yield Failure(lost=(domain,), down=down, found=standing.outcome, says=says, unknown=unknown)
+            yield broken
 
     def _excess(self, standing: Standing) -> tuple[float, str]:
         model, total = self.survey.fault_model, standing.total
@@ -219,6 +148,7 @@ class Bench:
         failures = [
             Failure(
                 lost=value.lost,
+                cause="time",
                 excess=value.value - limit,
                 says=f"{value.what} takes {value.value:.1f} {unit}, {value.value - limit:.1f} {unit} too much",
             )
@@ -273,7 +203,7 @@ class Bench:
 
     def _orders_lost(self, limit: int) -> Finding:
         failures = [
-            Failure(lost=(domain,), found=standing.consensus, excess=1.0, says=self._excess(standing)[1])
+            Failure(lost=(domain,), found=standing.consensus, cause="power", excess=1.0, says=self._excess(standing)[1])
             for domain, standing in self.named
             if standing.consensus == "could_lose_data"
         ]
@@ -292,7 +222,7 @@ class Bench:
             if len(parts) > 1:
                 off = sorted(network.smallest(parts))
                 says = f"the loss of {domain} cuts {', '.join(off)} off from the other sites"
-                failures.append(Failure(lost=(domain,), excess=float(len(off)), says=says))
+                failures.append(Failure(lost=(domain,), cause="network", excess=float(len(off)), says=says))
         return _finding("links", ("links",), wish, failures, "no single loss cuts a site off")
 
     def _network_losses(self) -> Iterator[tuple[Domain, frozenset[str]]]:
@@ -313,14 +243,18 @@ class Bench:
                 worst_ms = max(worst_ms, needed)
                 if needed > timing.propose_ms:
                     says = f"a proposal of {site} needs {needed:.0f} ms to be prevoted, it has {timing.propose_ms} ms"
-                    failures.append(Failure(lost=lost, excess=needed - timing.propose_ms, says=says))
+                    failures.append(Failure(lost=lost, cause="time", excess=needed - timing.propose_ms, says=says))
         margin = f"at worst a proposal needs {worst_ms:.0f} of {timing.propose_ms} ms"
         return _finding("time-outs", ("links",), "consensus time-outs fit the latency matrix", failures, margin)
 
     def _propose_needed(self, standing: Standing) -> tuple[float, str]:
-        one_way = self.survey.one_way_ms(self.survey.unreachable(standing.loss))
-        power = self.survey.voting_power(standing)
-        return max((consensus.propose_needed_ms(one_way, power, site, standing.total), site) for site in power)
+        """The time that the slowest proposer's proposal needs, and its site."""
+        effect = self._effect(standing)
+        if effect not in self._proposals:
+            power = self.survey.voting_power(standing)
+            needed = consensus.propose_needed_ms(self.survey.one_way_ms(effect[1]), power, standing.total)
+            self._proposals[effect] = max((when, site) for site, when in needed.items())
+        return self._proposals[effect]
 
     def notes(self) -> Iterator[str]:
         """What no objective forbids and a person should know."""

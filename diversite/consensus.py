@@ -128,14 +128,23 @@ def stall_ms(timing: Timing, dead_in_a_row: int, hop_ms: float | None = None) ->
     return rounds_ms(timing, dead_in_a_row, hop) + 3 * hop if dead_in_a_row else 0.0
 
 
-def propose_needed_ms(one_way: OneWay, power: Power, proposer: str, total: int) -> float:
-    """The shortest propose time-out with which a quorum prevotes for a proposal of this site.
+def propose_needed_ms(one_way: OneWay, power: Power, total: int) -> dict[str, float]:
+    """For each proposer's site the shortest propose time-out with which a quorum prevotes for its proposals.
 
-    As in `timing` two hops of skew and two for the proposal, but only to the farthest of the nearest quorum. Infinite
-    where those who are up are no quorum.
+    A voter begins to wait when it has the commit before, the proposer when it has it itself; then the proposal is made
+    and travels. The worst previous proposer is taken. Infinite where those who are up are no quorum.
     """
-    arrivals = ((4 * one_way[proposer, site], share) for site, share in power.items())
-    return quorum_arrival_ms(arrivals, total) + PROCESSING_MS
+    before = [commit_ms(one_way, power, site, total) for site in power]
+    return {
+        proposer: PROCESSING_MS
+        + max(
+            quorum_arrival_ms(
+                ((entered[proposer] - entered[site] + one_way[proposer, site], power[site]) for site in power), total
+            )
+            for entered in before
+        )
+        for proposer in power
+    }
 
 
 def _next_phase(one_way: OneWay, power: Power, spoke: Mapping[str, float], total: int) -> dict[str, float]:

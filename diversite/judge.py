@@ -10,11 +10,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from diversite import quorum
-from diversite.bench import Bench, Change, Failure, Finding, Verdict
+from diversite.bench import Bench
 from diversite.outcome import Outcome, predict, share
 from diversite.plan import Host, Plan
 from diversite.remedies import with_remedies
 from diversite.standing import Survey
+from diversite.verdict import Change, Failure, Finding, Verdict
 
 __all__ = ["Change", "ChangeVerdict", "Failure", "Finding", "Stop", "Verdict", "judge", "judge_change"]
 
