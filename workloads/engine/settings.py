@@ -30,7 +30,7 @@ class SettingsError(DiversiteError):
 
 def _address(text: str) -> str:
     host, separator, port = text.rpartition(":")
-    if not (host and separator and port.isdigit() and 0 < int(port) < 65536):
+    if not (host and "/" not in host and separator and port.isdigit() and 0 < int(port) < 65536):
         raise ValueError("must be <address>:<port>, without a scheme (gRPC refuses tcp://)")
     return text
 

@@ -110,11 +110,17 @@ class Node:
 
 
 class Venue:
-    """Some nodes with one genesis; a context manager that ends what it started."""
+    """Some nodes with one genesis; a context manager that ends what it started.
 
-    def __init__(self, directory: Path, validators: int, rules: Rules | None = None, **settings: Any) -> None:
+    Of the nodes the last `followers` are no validators and are started by `start_from_snapshot`.
+    """
+
+    def __init__(
+        self, directory: Path, validators: int, rules: Rules | None = None, followers: int = 0, **settings: Any
+    ) -> None:
         self.rules = rules or Rules(markets={MARKET: MarketRules()})
-        self.nodes = [Node(directory / f"node{number}", number) for number in range(validators)]
+        self.validators = validators
+        self.nodes = [Node(directory / f"node{number}", number) for number in range(validators + followers)]
         for node in self.nodes:
             _initialise(node)
         self._write_genesis()
@@ -124,7 +130,7 @@ class Venue:
             _write_engine_settings(node, settings)
 
     def __enter__(self) -> Venue:
-        for node in self.nodes:
+        for node in self.nodes[: self.validators]:
             node.start_engine()
             node.start_validator()
         return self
@@ -134,14 +140,33 @@ class Venue:
             for name in list(node.processes):
                 node.end(name)
 
-    def wait_until_ready(self, seconds: float = 30) -> None:
-        """Return when every gateway is ready."""
-        for node in self.nodes:
+    def start_from_snapshot(self, node: Node) -> None:
+        """Start a follower with state sync, trusting the first node's block 1."""
+        trusted = _json_of(f"{self.nodes[0].rpc}/commit?height=1")["result"]["signed_header"]["commit"]["block_id"]
+        _replace_settings(
+            node,
+            {
+                "enable": "true",
+                "rpc_servers": f'"{self.nodes[0].rpc},{self.nodes[1].rpc}"',
+                "trust_height": "1",
+                "trust_hash": f'"{trusted["hash"]}"',
+                "discovery_time": '"5s"',
+            },
+        )
+        node.start_engine()
+        node.start_validator()
+
+    def wait_until_ready(self, nodes: list[Node] | None = None, seconds: float = 30) -> None:
+        """Return when these gateways (all of them, if not said) are ready."""
+        for node in self.nodes if nodes is None else nodes:
             wait_for(lambda node=node: node.get("/ready"), f"node {node.number} to be ready", seconds)  # type: ignore[misc]
 
     def _write_genesis(self) -> None:
         genesis = json.loads((self.nodes[0].directory / "config/genesis.json").read_text())
-        keys = [json.loads((n.directory / "config/priv_validator_key.json").read_text()) for n in self.nodes]
+        keys = [
+            json.loads((n.directory / "config/priv_validator_key.json").read_text())
+            for n in self.nodes[: self.validators]
+        ]
         genesis["chain_id"] = "venue"
         genesis["validators"] = [
             {"address": key["address"], "pub_key": key["pub_key"], "power": str(1_000_000 + i), "name": f"v{i}"}
@@ -170,13 +195,19 @@ def _initialise(node: Node) -> None:
 
 
 def _configure(node: Node, peers: str) -> None:
+    _replace_settings(node, FAST | {"proxy_app": f'"127.0.0.1:{node.ports[0]}"', "persistent_peers": f'"{peers}"'})
+    path = node.directory / "config/config.toml"
+    text = path.read_text().replace("tcp://127.0.0.1:26657", f"tcp://127.0.0.1:{node.ports[2]}")
+    path.write_text(text.replace("tcp://0.0.0.0:26656", f"tcp://127.0.0.1:{node.ports[3]}"))
+
+
+def _replace_settings(node: Node, settings: dict[str, str]) -> None:
     path = node.directory / "config/config.toml"
     text = path.read_text()
-    for key, value in (FAST | {"proxy_app": f'"127.0.0.1:{node.ports[0]}"', "persistent_peers": f'"{peers}"'}).items():
+    for key, value in settings.items():
         text, count = re.subn(rf"(?m)^{key} = .*$", f"{key} = {value}", text)
         assert count == 1, f"{key} occurs {count} times in CometBFT's configuration"
-    text = text.replace("tcp://127.0.0.1:26657", f"tcp://127.0.0.1:{node.ports[2]}")
-    path.write_text(text.replace("tcp://0.0.0.0:26656", f"tcp://127.0.0.1:{node.ports[3]}"))
+    path.write_text(text)
 
 
 def _write_engine_settings(node: Node, settings: dict[str, Any]) -> None:
