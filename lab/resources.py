@@ -62,7 +62,7 @@ def _find_world(identity: str, _state: JsonObject) -> tuple[JsonObject, JsonObje
     found = world.find(identity)
     if found is None:
         return None
-    inputs = {key: found.record[key] for key in ("name", "owner", "seed")}
+    inputs = {key: found.record[key] for key in ("name", "owner", "seed") if found.record[key] != 0}
     return inputs, _world_outputs(found)
 
 

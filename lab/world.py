@@ -202,15 +202,16 @@ def _start(layout: Layout) -> Process:
             stderr=log,
             pass_fds=(lock.fileno(),),
             cwd="/",
-            env={**_start_environment()},
+            env=_start_environment(),
             check=True,
         )
-    control = layout.scan / ".s6-svscan" / "control"
-    if not wait_until(lambda: _is_read(control), START_SECONDS_MAX):
-        raise LabError(f"the lab's supervisor did not start within {START_SECONDS_MAX} s: {_tail(layout.log)}")
+    _await_start(layout)
     process = _process(layout)
-    if process is None:
-        raise LabError(f"the lab's supervisor started without saying who it is: {_tail(layout.log)}")
+    control = layout.scan / ".s6-svscan" / "control"
+    if process is None or not wait_until(lambda: _is_read(control) or not process.alive(), START_SECONDS_MAX):
+        raise LabError(f"the lab's supervisor did not start: {_tail(layout.log)}")
+    if not process.alive():
+        raise LabError(f"the lab's supervisor ended at once: {_tail(layout.log)}")
     return process
 
 
