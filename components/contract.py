@@ -117,11 +117,29 @@ class Sibling(Protocol):
 
 
 def tags(planned: Plan, host: Host) -> dict[str, str]:
-    """What every taggable resource of a host carries."""
+    """What every taggable resource of a host carries; where it stands and on what, a lab can tell in no other way."""
+    site = planned.sites[host.site]
     return {
         "venue": planned.venue,
         "site": host.site,
         "node": host.name,
         "role": host.role,
         "votingPower": str(host.voting_power),
+        "at": site.place.id,
+        "machine": host.machine,
+        "account": site.account,
+        **({"release": host.release} if host.release else {}),
+    }
+
+
+def link_tags(planned: Plan, link: LinkPlan) -> dict[str, str]:
+    """What every taggable resource of a link carries."""
+    return {
+        "venue": planned.venue,
+        "link": link.name,
+        "group": link.group,
+        "kind": link.kind,
+        "carrier": link.carrier,
+        "preference": str(link.preference),
+        **({"duct": link.duct} if link.duct else {}),
     }

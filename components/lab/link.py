@@ -7,7 +7,7 @@ from typing import cast
 import pulumi
 
 from components.component import Component
-from components.contract import LinkArgs
+from components.contract import LinkArgs, link_tags
 from components.lab.foundation import Foundation
 from components.lab.host import Machine
 from components.lab.resources import Wire, WireArgs, WireEnd
@@ -38,7 +38,7 @@ class Link(Component):
                 jitter_microseconds=0,
                 loss_per_million=0,
                 carrier=link.carrier,
-                tags={"venue": args.plan.venue, "link": name, "kind": link.kind, "carrier": link.carrier},
+                tags=link_tags(args.plan, link),
             ),
             self.child(),
         )
