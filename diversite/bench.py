@@ -251,8 +251,9 @@ class Bench:
         """The time that the slowest proposer's proposal needs, and its site."""
         effect = self._effect(standing)
         if effect not in self._proposals:
-            power = self.survey.voting_power(standing)
-            needed = consensus.propose_needed_ms(self.survey.one_way_ms(effect[1]), power, standing.total)
+            one_way, power = self.survey.one_way_ms(effect[1]), self.survey.voting_power(standing)
+            commits = self.survey.commits_ms(standing)
+            needed = consensus.propose_needed_ms(one_way, power, commits, standing.total)
             self._proposals[effect] = max((when, site) for site, when in needed.items())
         return self._proposals[effect]
 

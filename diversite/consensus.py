@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import add
 from statistics import fmean, median
 
 OneWay = Mapping[tuple[str, str], float]
@@ -33,8 +34,8 @@ class Timing:
     precommit_delta_ms: int
     commit_ms: int = 0
     empty_blocks_interval_ms: int = 1000
-    gossip_sleep_ms: int = 2
-    flush_throttle_ms: int = 1
+    gossip_sleep_ms: int = 10
+    flush_throttle_ms: int = 5
     hop_ms_max: float
     """The longest one-way delay between two validators, from which the rest follows."""
 
@@ -60,12 +61,8 @@ def timing(one_way: OneWay, power: Power) -> Timing:
 
 def quorum_arrival_ms(arrivals: Iterable[tuple[float, int]], total: int) -> float:
     """When more than two thirds of `total` have arrived; infinite where they never do."""
-    heard = 0
-    for when, power in sorted(arrivals):
-        heard += power
-        if 3 * heard > 2 * total:
-            return when
-    return math.inf
+    when, shares = zip(*arrivals, strict=True)
+    return _heard_ms(when, shares, total)
 
 
 def quorum_rtt_ms(one_way: OneWay, power: Power, site: str, total: int | None = None) -> float:
@@ -85,10 +82,24 @@ def commit_ms(one_way: OneWay, power: Power, proposer: str, total: int | None = 
     A site prevotes when the proposal is there, precommits at a quorum of prevotes, has the commit at a quorum of
     precommits. No processing time: the exact limit of the placement.
     """
-    whole = sum(power.values()) if total is None else total
-    prevoted = {site: one_way[proposer, site] for site in power}
-    locked = _next_phase(one_way, power, prevoted, whole)
-    return _next_phase(one_way, power, locked, whole)
+    return commits_ms(one_way, power, (proposer,), total)[proposer]
+
+
+def commits_ms(
+    one_way: OneWay, power: Power, proposers: Iterable[str], total: int | None = None
+) -> dict[str, dict[str, float]]:
+    """The same for several proposers' sites."""
+    whole, shares = sum(power.values()) if total is None else total, tuple(power.values())
+    ways_to = [[one_way[other, site] for other in power] for site in power]
+
+    def next_phase(spoke: Sequence[float]) -> list[float]:
+        return [_heard_ms(map(add, spoke, ways), shares, whole) for ways in ways_to]
+
+    found = {}
+    for proposer in proposers:
+        locked = next_phase([one_way[proposer, site] for site in power])
+        found[proposer] = dict(zip(power, next_phase(locked), strict=True))
+    return found
 
 
 def order_limit_ms(one_way: OneWay, power: Power, entrances: Sequence[str], rotation: Sequence[str]) -> float:
@@ -97,7 +108,7 @@ def order_limit_ms(one_way: OneWay, power: Power, entrances: Sequence[str], rota
     The median over entrance e and proposer p of d(e, p) + C(p, e), plus half the mean of C(p, next proposer): an order
     waits on average half a block for its turn. `entrances` and `rotation` are validator sites.
     """
-    commits = {proposer: commit_ms(one_way, power, proposer) for proposer in set(rotation)}
+    commits = commits_ms(one_way, power, set(rotation))
     ways = [one_way[entrance, p] + commits[p][entrance] for entrance in entrances for p in rotation]
     following = [*rotation[1:], rotation[0]]
     return median(ways) + fmean(commits[p][after] for p, after in zip(rotation, following, strict=True)) / 2
@@ -128,30 +139,33 @@ def stall_ms(timing: Timing, dead_in_a_row: int, hop_ms: float | None = None) ->
     return rounds_ms(timing, dead_in_a_row, hop) + 3 * hop if dead_in_a_row else 0.0
 
 
-def propose_needed_ms(one_way: OneWay, power: Power, total: int) -> dict[str, float]:
-    """For each proposer's site the shortest propose time-out with which a quorum prevotes for its proposals.
+def propose_needed_ms(
+    one_way: OneWay, power: Power, commits: Mapping[str, Mapping[str, float]], total: int
+) -> dict[str, float]:
+    """For each proposer's site a propose time-out with which a quorum prevotes for its proposals.
 
     A voter begins to wait when it has the commit before, the proposer when it has it itself; then the proposal is made
-    and travels. The worst previous proposer is taken. Infinite where those who are up are no quorum.
+    and travels. For each voter the worst previous proposer is taken; `commits` is `commits_ms` of all sites. Infinite
+    where those who are up are no quorum.
     """
-    before = [commit_ms(one_way, power, site, total) for site in power]
-    return {
-        proposer: PROCESSING_MS
-        + max(
-            quorum_arrival_ms(
-                ((entered[proposer] - entered[site] + one_way[proposer, site], power[site]) for site in power), total
-            )
-            for entered in before
+    needed = {}
+    for proposer in power:
+        arrivals = (
+            (one_way[proposer, site] + max(had[proposer] - had[site] for had in commits.values()), share)
+            for site, share in power.items()
         )
-        for proposer in power
-    }
+        needed[proposer] = PROCESSING_MS + quorum_arrival_ms(arrivals, total)
+    return needed
 
 
-def _next_phase(one_way: OneWay, power: Power, spoke: Mapping[str, float], total: int) -> dict[str, float]:
-    return {
-        site: quorum_arrival_ms(((spoke[other] + one_way[other, site], share) for other, share in power.items()), total)
-        for site in power
-    }
+def _heard_ms(when: Iterable[float], shares: Sequence[int], total: int) -> float:
+    """`quorum_arrival_ms` of times and powers that come apart: this is where the judge spends its time."""
+    heard, enough = 0, 2 * total
+    for moment, share in sorted(zip(when, shares, strict=True)):
+        heard += share
+        if 3 * heard > enough:
+            return moment
+    return math.inf
 
 
 def _round_up(value_ms: float) -> int:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from itertools import combinations_with_replacement
+from itertools import combinations_with_replacement, islice
 
 from diversite import quorum
 from diversite.catalog import Place, catalog
@@ -21,7 +21,7 @@ from diversite.verdict import Change, Failure
 POWER_MAX = 12
 """The largest relative power that is proposed: an uneven venue is a worse one."""
 PLACES_MAX = 6
-"""How many places are proposed for one site."""
+"""How many places are proposed."""
 
 
 def power_elsewhere(before: Plan, failure: Failure) -> Iterator[Change]:
@@ -153,14 +153,14 @@ def _with_validators(topology: Topology, sites: Iterable[str]) -> Change:
 def _other_places(before: Plan, lost: frozenset[str], units: _Units) -> Iterator[Change]:
     """A site of the worst domain elsewhere at the same provider, the nearest places first."""
     topology = before.topology
-    moves = [
+    moves = (
         (distance_km(site.place, place), key, place)
         for key, site in before.sites.items()
         if any(host.name in lost for host in before.at_site(key, "validator"))
-        for place in catalog().places.values()
-        if place.provider == site.place.provider and _moved(before, units, key, place).hold()
-    ]
-    for key, place in _nearest(moves):
+        for place in _one_a_metro(site.place.provider)
+    )
+    fitting = (move for move in _by_distance(moves) if _moved(before, units, *move[1:]).hold())
+    for _, key, place in islice(fitting, PLACES_MAX):
         site = topology.sites[key].model_copy(update={"at": place.id})
         changed = topology.model_copy(update={"sites": {**topology.sites, key: site}})
         yield Change(says=f"move sites.{key} to {place.id} ({place.city})", topology=changed)
@@ -179,10 +179,11 @@ def _moved(before: Plan, units: _Units, site: str, place: Place) -> _Units:
 
 def _more_sites(before: Plan, units: _Units) -> Iterator[Change]:
     """A site more where the venue's farthest site is nearest, at a provider that it uses."""
-    used = {site.place.provider for site in before.sites.values()}
-    places = [place for place in catalog().places.values() if place.provider in used and _fits(units, place)]
-    farthest = [(max(distance_km(site.place, place) for site in before.sites.values()), "", place) for place in places]
-    for _, place in _nearest(farthest):
+    used = dict.fromkeys(site.place.provider for site in before.sites.values())
+    places = (place for provider in used for place in _one_a_metro(provider))
+    farthest = ((max(distance_km(site.place, place) for site in before.sites.values()), "", place) for place in places)
+    fitting = (place for _, _, place in _by_distance(farthest) if _fits(units, place))
+    for place in islice(fitting, PLACES_MAX):
         yield with_site(before, place, machine_of(before.topology, place.provider) or "")
 
 
@@ -192,10 +193,10 @@ def _fits(units: _Units, place: Place) -> bool:
     return replace(units, of={**units.of, "new": one}, power={**units.power, "new": 1}).hold()
 
 
-def _nearest(moves: Iterable[tuple[float, str, Place]]) -> Iterator[tuple[str, Place]]:
-    """The nearest first, one place a metro and site."""
-    seen: set[tuple[str, str]] = set()
-    for _, key, place in sorted(moves, key=lambda move: (move[0], move[1], move[2].id)):
-        if (key, place.metro) not in seen and len(seen) < PLACES_MAX:
-            seen.add((key, place.metro))
-            yield key, place
+def _one_a_metro(provider: str) -> Iterable[Place]:
+    """One place of a provider in each metro: the others there are in the same domains but the site."""
+    return {place.metro: place for place in catalog().places.values() if place.provider == provider}.values()
+
+
+def _by_distance(moves: Iterable[tuple[float, str, Place]]) -> Iterable[tuple[float, str, Place]]:
+    return sorted(moves, key=lambda move: (move[0], move[1], move[2].id))

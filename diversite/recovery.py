@@ -177,7 +177,7 @@ def _proposer_terms(survey: Survey, standing: Standing, run: int) -> Iterator[Te
 def _commit_term(survey: Survey, standing: Standing) -> Term:
     one_way = survey.one_way_ms(survey.unreachable(standing.loss))
     power = survey.voting_power(standing)
-    commits = [when for site in power for when in consensus.commit_ms(one_way, power, site, survey.total).values()]
+    commits = [when for proposal in survey.commits_ms(standing).values() for when in proposal.values()]
     hop = max(one_way[a, b] for a in power for b in power)
     return Term(
         name="commit",
@@ -252,11 +252,11 @@ def _blocks(
     survey: Survey, standing: Standing, one_way: Mapping[tuple[str, str], float], end: int
 ) -> tuple[list[_Block], float]:
     """The blocks of one rotation with their times, and how long the rotation takes, in milliseconds."""
-    power, turns = survey.voting_power(standing), survey.turns[:LATENCY_TURNS_MAX]
+    turns = survey.turns[:LATENCY_TURNS_MAX]
     runs = rotation.dead_runs(turns, survey.power.keys() - standing.voting)
     sites = [survey.units[turns[(turn + run) % len(turns)]].site for turn, run in enumerate(runs)]
     hop, processing = _hops(survey, standing)[end], BLOCK_PROCESSING_MS[end]
-    commits = {site: consensus.commit_ms(one_way, power, site, survey.total) for site in set(sites)}
+    commits = survey.commits_ms(standing)
     now, blocks = 0.0, []
     for run, site, following in zip(runs, sites, [*sites[1:], sites[0]], strict=True):
         now += consensus.rounds_ms(survey.plan.timing, run, hop)

@@ -25,7 +25,8 @@ from diversite.verdict import Change, Failure, Finding
 
 TRIALS_MAX = 6
 """How many candidates of one blocker are judged."""
-TRIALS_IN_ALL_MAX = 16
+TRIALS_TIMES_VALIDATORS = 100
+"""How many candidates of a venue are judged, times its validators: a large venue takes longer to judge."""
 ROUNDING_MS = 5
 COUNTED: frozenset[DomainKind] = frozenset({"provider", "provider_terms"})
 """Kinds of which there are only as many domains as diversite knows providers."""
@@ -43,7 +44,7 @@ class _Search:
     def __init__(self, before: Plan, broken: frozenset[str]) -> None:
         self._plan = before
         self._broken = broken
-        self._trials_left = TRIALS_IN_ALL_MAX
+        self._trials_left = max(TRIALS_MAX, TRIALS_TIMES_VALIDATORS // len(before.topology.validators))
         self._found: list[tuple[Change, frozenset[str]]] = []
 
     def remedied(self, finding: Finding) -> Finding:
@@ -51,33 +52,37 @@ class _Search:
         objective = _objective(self._plan.topology, finding)
         ways_out = tuple(_ways_out(self._plan, finding, objective)) if objective else ()
         edits = () if ways_out else _edits(self._plan, finding, objective)
-        change = self._first(finding, edits) or self._first(finding, _loosened(self._plan.topology, finding))
+        change = self._first(finding, edits) or _loosened(self._plan, finding, objective)
         return replace(finding, change=change, ways_out=ways_out)
 
     def _first(self, finding: Finding, candidates: Iterable[Change]) -> Change | None:
         for change, mended in self._found:
-            if finding.id in mended and not change.loosens:
+            if finding.id in mended:
                 return change
         for change in islice(candidates, TRIALS_MAX):
-            if self._trials_left <= 0 and not change.loosens:
+            if self._trials_left <= 0:
                 return None
             self._trials_left -= 1
-            mended = self._mended(change)
+            mended = self._mended(change, finding)
             if finding.id in mended:
                 self._found.append((change, mended))
                 return change
         return None
 
-    def _mended(self, change: Change) -> frozenset[str]:
-        """The blockers that a change removes; none where it makes another."""
+    def _mended(self, change: Change, finding: Finding) -> frozenset[str]:
+        """The blockers that a change removes; none where it leaves this one or makes another."""
         try:
-            left = set()
-            for finding in Bench(plan(change.topology)).findings():
-                if not finding.met and finding.id not in self._broken:
-                    return frozenset()
-                left |= set() if finding.met else {finding.id}
+            bench = Bench(plan(change.topology))
         except DiversiteError:
             return frozenset()
+        objective = _objective(change.topology, finding)
+        if objective and not bench.objective(int(finding.path[-1]), objective).met:
+            return frozenset()
+        left = set()
+        for found in bench.findings():
+            if not found.met and (found.id not in self._broken or found.id == finding.id):
+                return frozenset()
+            left |= set() if found.met else {found.id}
         return self._broken - left
 
 
@@ -110,17 +115,20 @@ def _faster(before: Plan, finding: Finding) -> Iterator[Change]:
     return direct_links(before, worst)
 
 
-def _loosened(topology: Topology, finding: Finding) -> Iterator[Change]:
-    """The wish given up as far as it must be."""
-    objective = _objective(topology, finding)
+def _loosened(before: Plan, finding: Finding, objective: Objective | None) -> Change | None:
+    """The wish given up as far as it must be; it touches no other finding, so nothing is planned anew."""
+    topology = before.topology
     if objective and objective.outcome == "continues":
-        index = topology.survive.index(objective)
+        index = int(finding.path[-1])
         weaker = objective.model_copy(update={"outcome": "halts_safely"})
+        if not Bench(before).objective(index, weaker).met:
+            return None
         survive = (*topology.survive[:index], weaker, *topology.survive[index + 1 :])
         changed = topology.model_copy(update={"survive": survive})
-        yield Change(says=f"accept {finding.id}.outcome: halts_safely", topology=changed, loosens=True)
+        return Change(says=f"accept {finding.id}.outcome: halts_safely", topology=changed, loosens=True)
     if finding.path[0] == "bounds" and finding.path[-1] != "orders_lost_max":
-        yield _raised(topology, finding)
+        return _raised(topology, finding)
+    return None
 
 
 def _raised(topology: Topology, finding: Finding) -> Change:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
-from diversite import network, quorum, rotation
+from diversite import consensus, network, quorum, rotation
 from diversite.domains import CUTTING, DESTROYING, FREEZING, LYING, Domain, Membership, domains_of
 from diversite.plan import Host, Plan, one_way_of
 
@@ -96,6 +96,9 @@ class Survey:
     """Names of the hosts and links that exist; None: all that the plan declares."""
     _islands: dict[frozenset[str], tuple[frozenset[str], ...]] = field(default_factory=dict, repr=False)
     _routes: dict[frozenset[str], network.Routes] = field(default_factory=dict, repr=False)
+    _commits: dict[tuple[frozenset[str], frozenset[str]], Mapping[str, Mapping[str, float]]] = field(
+        default_factory=dict, repr=False
+    )
     _one_way: dict[frozenset[str], Mapping[tuple[str, str], float]] = field(default_factory=dict, repr=False)
 
     @cached_property
@@ -189,6 +192,14 @@ class Survey:
         if without not in self._one_way:
             self._one_way[without] = one_way_of(self.plan.sites, self.routes(without))
         return self._one_way[without]
+
+    def commits_ms(self, standing: Standing) -> Mapping[str, Mapping[str, float]]:
+        """For each voting site as the proposer's, when each has the commit (`consensus.commit_ms`)."""
+        key = (standing.voting, self.unreachable(standing.loss))
+        if key not in self._commits:
+            power = self.voting_power(standing)
+            self._commits[key] = consensus.commits_ms(self.one_way_ms(key[1]), power, power, standing.total)
+        return self._commits[key]
 
     def voting_power(self, standing: Standing) -> Mapping[str, int]:
         """The power that takes part, by site."""
