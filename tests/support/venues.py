@@ -37,7 +37,7 @@ def venue(
     monitors: Iterable[int] = (0, 1),
     bounds: Bounds | None = None,
 ) -> Topology:
-    """A venue with one site a power; every two sites are joined, by two carriers in turn, unless `links` says how."""
+    """A venue with one site a power; every two sites are joined, by two carriers, unless `links` says how."""
     sites = list(names or (f"s{number}" for number in range(len(powers))))
     machines = {site: MACHINES[place.split("/")[0]] for site, place in zip(sites, places, strict=False)}
     hosts = {site: {"site": site, "machine": machines[site]} for site in sites}
@@ -57,10 +57,10 @@ def venue(
 
 
 def mesh(sites: Sequence[str]) -> dict[str, Link]:
-    """A link between every two sites, by two carriers in turn."""
+    """A link between every two sites: one carrier joins neighbours, another the rest, so that either may fail."""
     return {
-        f"l{number}": Link(kind="wireguard", ends=ends, carrier=f"carrier-{number % 2}")
-        for number, ends in enumerate(combinations(sites, 2))
+        f"l{number}": Link(kind="wireguard", ends=(a, b), carrier=f"carrier-{sites.index(b) - sites.index(a) == 1:d}")
+        for number, (a, b) in enumerate(combinations(sites, 2))
     }
 
 
