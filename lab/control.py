@@ -27,6 +27,7 @@ from lab.supervision import Status
 from lab.world import World
 
 PING_SECONDS_BETWEEN = 0.02
+ANSWER_SECONDS_MAX = 2.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -177,7 +178,9 @@ def wires_of(lab: str, host: str) -> list[str]:
     return [name for name, found in status(lab).wires.items() if host in (found.a, found.b)]
 
 
-def observed_rtt(lab: str, pairs: Sequence[tuple[str, str]], count: int = 20) -> dict[tuple[str, str], RoundTrip]:
+def observed_rtt(
+    lab: str, pairs: Sequence[tuple[str, str]], count: int = 20, answer_seconds_max: float = ANSWER_SECONDS_MAX
+) -> dict[tuple[str, str], RoundTrip]:
     """Measure round trips from host to host (or to an address), all pairs at once."""
     found = world.require(lab)
     addresses = {target: _address(found, target) for _, target in pairs}
@@ -185,7 +188,10 @@ def observed_rtt(lab: str, pairs: Sequence[tuple[str, str]], count: int = 20) ->
     for source, target in pairs:
         targets[source].append(addresses[target])
     with ThreadPoolExecutor(max(len(targets), 1)) as threads:
-        measuring = {source: threads.submit(_ping, found, source, to, count) for source, to in targets.items()}
+        measuring = {
+            source: threads.submit(_ping, found, source, to, count, answer_seconds_max)
+            for source, to in targets.items()
+        }
         trips = {source: measured.result() for source, measured in measuring.items()}
     return {(source, target): _round_trip(trips[source][addresses[target]], count) for source, target in pairs}
 
@@ -244,9 +250,9 @@ def _address(found: World, target: str) -> str:
     raise LabError(f"host {target!r} of lab {found.name!r} has no address: it is on no LAN and no wire")
 
 
-def _ping(found: World, source: str, addresses: list[str], count: int) -> dict[str, list[int]]:
+def _ping(found: World, source: str, addresses: list[str], count: int, patience: float) -> dict[str, list[int]]:
     script = str(Path(__file__).with_name("ping.py"))
-    arguments = [sys.executable, "-I", "-S", script, str(count), str(PING_SECONDS_BETWEEN), *addresses]
+    arguments = [sys.executable, "-I", "-S", script, str(count), str(PING_SECONDS_BETWEEN), str(patience), *addresses]
     trips: dict[str, list[int]] = json.loads(found.run(arguments, host=source))
     return trips
 

@@ -1,6 +1,6 @@
 """Measures round trips from one host to others; run as a plain script in its network namespace.
 
-`ping.py <count> <seconds between> <address>...` prints one JSON object: address to the list of round trips in
+`ping.py <count> <seconds between> <seconds to wait for an answer> <address>...` prints one JSON object: address to the list of round trips in
 nanoseconds, in the order of sending, absent where no answer came. An answer's time is the kernel's own of its
 arrival, so that a late wake-up of this process does not count.
 """
@@ -18,17 +18,16 @@ ECHO_REQUEST, ECHO_REPLY = 8, 0
 SO_TIMESTAMPNS = 35
 TIMESTAMP = struct.Struct("qq")
 HEADER = struct.Struct("!BBHHH")
-ANSWER_SECONDS_MAX = 2.0
 PAYLOAD = bytes(48)
 
 
 def main() -> None:
     """Measure and print."""
-    count, between, addresses = int(sys.argv[1]), float(sys.argv[2]), sys.argv[3:]
-    print(json.dumps(measure(addresses, count, between)))
+    count, between, patience, addresses = int(sys.argv[1]), float(sys.argv[2]), float(sys.argv[3]), sys.argv[4:]
+    print(json.dumps(measure(addresses, count, between, patience)))
 
 
-def measure(addresses: list[str], count: int, between: float) -> dict[str, list[int]]:
+def measure(addresses: list[str], count: int, between: float, patience: float) -> dict[str, list[int]]:
     """Send `count` echo requests to each address, `between` seconds apart, and gather what comes back."""
     with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP) as opened:
         opened.setblocking(False)
@@ -39,8 +38,8 @@ def measure(addresses: list[str], count: int, between: float) -> dict[str, list[
             for address in addresses:
                 send(opened, address, sequence, sent)
             # The first request also finds the neighbours' hardware addresses, so it is awaited and not counted.
-            gather(opened, sent, trips, between if sequence else ANSWER_SECONDS_MAX, until_complete=sequence == 0)
-        gather(opened, sent, trips, ANSWER_SECONDS_MAX, until_complete=True)
+            gather(opened, sent, trips, between if sequence else patience, until_complete=sequence == 0)
+        gather(opened, sent, trips, patience, until_complete=True)
     return {address: [trips[address, n] for n in range(1, count + 1) if (address, n) in trips] for address in addresses}
 
 

@@ -30,13 +30,12 @@ ETHERNET_ALL = 0x0003
 SOL_PACKET, PACKET_IGNORE_OUTGOING, PACKET_QDISC_BYPASS = 263, 23, 20
 SO_TIMESTAMPNS = 35
 FRAME_BYTES_MAX = 2048
-FRAMES_AT_ONCE = 32
-"""How many frames one interface may bring before the others and the queue have their turn."""
 RECEIVE_BUFFER_BYTES = 4 << 20
 QUEUE_FRAMES_MAX = 100_000
 ARRIVAL_AGE_NANOSECONDS_MAX = 100_000_000
 EARLINESS_NANOSECONDS_MAX = 200_000
-STATISTICS_SECONDS = 1.0
+STATISTICS_NANOSECONDS = 1_000_000_000
+POLL_SECONDS = 1.0
 PER_MILLION = 1_000_000
 TFD_TIMER_ABSTIME = 1
 TIMESTAMP = struct.Struct("qq")
@@ -51,23 +50,30 @@ class Timer:
         self.descriptor = self._libc.timerfd_create(time.CLOCK_MONOTONIC, os.O_NONBLOCK | os.O_CLOEXEC)
         self._setting = (ctypes.c_longlong * 4)()
         self._reference = ctypes.byref(self._setting)
-        self._armed = 0
 
     def arm(self, at_nanoseconds: int) -> None:
-        """Fire at this time; 0 for never. Arming takes back a firing that nobody has seen."""
-        if at_nanoseconds == self._armed == 0:
-            return
-        self._armed = at_nanoseconds
+        """Fire once at this time."""
         self._setting[2], self._setting[3] = divmod(at_nanoseconds, 1_000_000_000)
         self._libc.timerfd_settime(self.descriptor, TFD_TIMER_ABSTIME, self._reference, None)
+
+    def clear(self) -> None:
+        """Take note that it fired."""
+        os.read(self.descriptor, 8)
 
 
 class Direction:
     """One way of one wire: where frames come in, where they go out, and what befalls them between."""
 
+    __slots__ = (
+        *("source", "target", "receive", "send", "counts", "delay", "jitter", "loss", "duplicate", "reorder"),
+        *("corrupt", "cut", "plain", "last_due", "queued"),
+    )
+
     def __init__(self, source: socket.socket, target: socket.socket) -> None:
         self.source = source
         self.target = target
+        self.receive = source.recvmsg
+        self.send = target.send
         self.counts = dict.fromkeys(COUNTED, 0)
         self.delay = self.jitter = 0
         self.loss = self.duplicate = self.reorder = self.corrupt = 0
@@ -135,56 +141,65 @@ class Relay:
     def run(self) -> None:
         """Forward until the process is ended."""
         signal.signal(signal.SIGHUP, self._on_hangup)
-        next_statistics = 0.0
         while True:
             if self._stale:
                 self._stale = False
                 self._reload()
-                next_statistics = 0.0
-            if time.monotonic() >= next_statistics:
-                self._write_statistics()
-                next_statistics = time.monotonic() + STATISTICS_SECONDS
-            self._turn()
+            self._write_statistics()
+            self._forward(until=time.monotonic_ns() + STATISTICS_NANOSECONDS)
 
     def _on_hangup(self, _signal: int, _frame: FrameType | None) -> None:
         self._stale = True
 
-    def _turn(self) -> None:
-        queue, readers, timer = self._queue, self._readers, self._timer
-        timer.arm(queue[0][0] - self._earliness if queue else 0)
-        for descriptor, _ in self._epoll.poll(STATISTICS_SECONDS):
-            if descriptor == timer.descriptor:
-                self._measure_lateness()
-            elif descriptor in readers:
-                self._receive(readers[descriptor])
-            elif descriptor == self._wake:
-                os.read(self._wake, 4096)
-        self._send_due()
+    def _forward(self, until: int) -> None:
+        """The inner loop: names are looked up once, and nothing is done that a frame does not need."""
+        queue, readers, timer, poll, clock = (
+            self._queue,
+            self._readers,
+            self._timer,
+            self._epoll.poll,
+            time.monotonic_ns,
+        )
+        receive, armed = self._receive, 0
+        while not self._stale and clock() < until:
+            if queue and queue[0][0] != armed:
+                armed = queue[0][0]
+                timer.arm(armed - self._earliness)
+            for descriptor, _ in poll(POLL_SECONDS):
+                direction = readers.get(descriptor)
+                if direction is not None:
+                    receive(direction)
+                elif descriptor == timer.descriptor:
+                    timer.clear()
+                    self._measure_lateness(armed)
+                    armed = 0
+                else:
+                    os.read(descriptor, 4096)
+            if queue and queue[0][0] - self._earliness <= clock():
+                self._send_due()
 
-    def _measure_lateness(self) -> None:
-        late = time.monotonic_ns() - self._queue[0][0] + self._earliness if self._queue else 0
+    def _measure_lateness(self, due: int) -> None:
+        late = time.monotonic_ns() - due + self._earliness
         if 0 < late < 2 * EARLINESS_NANOSECONDS_MAX:
             self._earliness += (min(late, EARLINESS_NANOSECONDS_MAX) - self._earliness) // 64
 
     def _receive(self, direction: Direction) -> None:
-        receive, accept = direction.source.recvmsg, self._accept
-        offset = time.monotonic_ns() - time.time_ns()
+        """Take one frame: if there are more, epoll says so again, and the queue has its turn between."""
         try:
-            for _ in range(FRAMES_AT_ONCE):
-                frame, ancillary, _, _ = receive(FRAME_BYTES_MAX, 64)
-                seconds, nanoseconds = TIMESTAMP.unpack(ancillary[0][2])
-                accept(direction, frame, seconds * 1_000_000_000 + nanoseconds + offset)
-        except BlockingIOError:
-            return
+            frame, ancillary, _, _ = direction.receive(FRAME_BYTES_MAX, 64)
         except OSError:
             direction.counts["failed"] += 1
+            return
+        seconds, nanoseconds = TIMESTAMP.unpack(ancillary[0][2])
+        now, age = time.monotonic_ns(), time.time_ns() - seconds * 1_000_000_000 - nanoseconds
+        self._accept(direction, frame, now - age, now)
 
-    def _accept(self, direction: Direction, frame: bytes, arrived: int) -> None:
-        now = time.monotonic_ns()
-        # The wall clock may step; an arrival is never in the future, and never long ago.
-        arrived = min(now, max(arrived, now - ARRIVAL_AGE_NANOSECONDS_MAX))
+    def _accept(self, direction: Direction, frame: bytes, arrived: int, now: int) -> None:
+        if not now - ARRIVAL_AGE_NANOSECONDS_MAX <= arrived <= now:
+            # The wall clock, which arrivals are told by, was set.
+            arrived = now
         if direction.plain:
-            self._enqueue(direction, frame, max(arrived + direction.delay, direction.last_due))
+            self._enqueue(direction, frame, arrived + direction.delay)
         else:
             self._accept_impaired(direction, frame, arrived)
 
@@ -194,7 +209,7 @@ class Relay:
         elif self._happens(direction.loss):
             direction.counts["lost"] += 1
         else:
-            due = max(arrived + direction.delay + self._jitter(direction), direction.last_due)
+            due = arrived + direction.delay + self._jitter(direction)
             if self._happens(direction.reorder):
                 direction.counts["reordered"] += 1
                 self._push(direction, frame, arrived)
@@ -220,7 +235,7 @@ class Relay:
         return bytes(changed)
 
     def _enqueue(self, direction: Direction, frame: bytes, due: int) -> None:
-        direction.last_due = due
+        direction.last_due = due = max(due, direction.last_due)
         self._push(direction, frame, due)
 
     def _push(self, direction: Direction, frame: bytes, due: int) -> None:
@@ -293,7 +308,7 @@ def send(direction: Direction, frame: bytes) -> None:
     """Put a frame on the far interface; one that is down or gone loses it, as a real one does."""
     counts = direction.counts
     try:
-        direction.target.send(frame)
+        direction.send(frame)
     except OSError:
         counts["failed"] += 1
     else:

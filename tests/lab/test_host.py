@@ -117,4 +117,4 @@ def _site(made: World) -> None:
 
 
 def _answered(source: str, target: str) -> int:
-    return control.observed_rtt(NAME, [(source, target)], count=1)[source, target].answered
+    return control.observed_rtt(NAME, [(source, target)], 1, answer_seconds_max=0.3)[source, target].answered

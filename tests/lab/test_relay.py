@@ -34,7 +34,7 @@ def test_frames_leave_in_the_order_they_came(relay: Relay, pair: tuple[socket.so
     """Jitter never lets a frame overtake."""
     direction = _direction(pair, delayMicroseconds=2000, jitterMicroseconds=2000)
     for number in range(100):
-        relay._accept(direction, FRAME + bytes([number]), time.monotonic_ns())
+        _arrive(relay, direction, FRAME + bytes([number]))
     assert [frame[-1] for frame in _sent(relay, pair[1], 100)] == list(range(100))
 
 
@@ -42,7 +42,7 @@ def test_a_frame_is_not_early(relay: Relay, pair: tuple[socket.socket, socket.so
     """A frame leaves no earlier than its delay, but for the lateness that is made up for."""
     direction = _direction(pair, delayMicroseconds=20_000)
     arrived = time.monotonic_ns()
-    relay._accept(direction, FRAME, arrived)
+    relay._accept(direction, FRAME, arrived, arrived)
     _sent(relay, pair[1], 1)
     assert time.monotonic_ns() - arrived >= 20_000_000 - 200_000
 
@@ -50,7 +50,7 @@ def test_a_frame_is_not_early(relay: Relay, pair: tuple[socket.socket, socket.so
 def test_a_late_arrival_is_not_delayed_again(relay: Relay, pair: tuple[socket.socket, socket.socket]) -> None:
     """The delay counts from the kernel's time of arrival, not from when the relay looked."""
     direction = _direction(pair, delayMicroseconds=20_000)
-    relay._accept(direction, FRAME, time.monotonic_ns() - 20_000_000)
+    _arrive(relay, direction, FRAME, -20_000_000)
     relay._send_due()
     assert pair[1].recv(2048) == FRAME
 
@@ -58,7 +58,7 @@ def test_a_late_arrival_is_not_delayed_again(relay: Relay, pair: tuple[socket.so
 def test_a_stepped_clock_delays_nothing_for_long(relay: Relay, pair: tuple[socket.socket, socket.socket]) -> None:
     """An arrival from the future (the wall clock was set back) is taken as now."""
     direction = _direction(pair, delayMicroseconds=0)
-    relay._accept(direction, FRAME, time.monotonic_ns() + 3600 * 10**9)
+    _arrive(relay, direction, FRAME, 3600 * 10**9)
     relay._send_due()
     assert pair[1].recv(2048) == FRAME
 
@@ -66,7 +66,7 @@ def test_a_stepped_clock_delays_nothing_for_long(relay: Relay, pair: tuple[socke
 def test_a_cut_drops_what_is_on_its_way(relay: Relay, pair: tuple[socket.socket, socket.socket]) -> None:
     """A cut wire loses the frames already in it, and counts them."""
     direction = _direction(pair, delayMicroseconds=0)
-    relay._accept(direction, FRAME, time.monotonic_ns())
+    _arrive(relay, direction, FRAME)
     direction.cut = True
     relay._send_due()
     assert direction.counts["cut"] == 1
@@ -78,7 +78,7 @@ def test_loss_is_the_share_that_was_asked(relay: Relay, pair: tuple[socket.socke
     """Of many frames about the configured share is lost."""
     direction = _direction(pair, delayMicroseconds=10_000_000, lossPerMillion=200_000)
     for _ in range(5000):
-        relay._accept(direction, FRAME, time.monotonic_ns())
+        _arrive(relay, direction, FRAME)
     assert 0.17 < direction.counts["lost"] / 5000 < 0.23
 
 
@@ -86,12 +86,12 @@ def test_faults_double_change_and_overtake(relay: Relay, pair: tuple[socket.sock
     """Duplication, corruption and reordering happen when they must."""
     everything = 1_000_000
     direction = _direction(pair, {"duplicatePerMillion": everything, "corruptPerMillion": everything})
-    relay._accept(direction, FRAME, time.monotonic_ns())
+    _arrive(relay, direction, FRAME)
     first, second = _sent(relay, pair[1], 2)
     assert first == second != FRAME
     assert first[:14] == FRAME[:14]  # the Ethernet header stays, so that it arrives
     slow = _direction(pair, {"reorderPerMillion": everything}, delayMicroseconds=10_000_000)
-    relay._accept(slow, FRAME, time.monotonic_ns())
+    _arrive(relay, slow, FRAME)
     assert _sent(relay, pair[1], 1) == [FRAME]
     assert slow.counts["reordered"] == 1
 
@@ -123,6 +123,11 @@ def _direction(
     direction = Direction(pair[0], pair[0])
     direction.configure({"inputs": {"delayMicroseconds": 0, **inputs}, "fault": fault or {}}, ("both", "aToB"))
     return direction
+
+
+def _arrive(relay: Relay, direction: Direction, frame: bytes, offset_nanoseconds: int = 0) -> None:
+    now = time.monotonic_ns()
+    relay._accept(direction, frame, now + offset_nanoseconds, now)
 
 
 def _sent(relay: Relay, far: socket.socket, count: int) -> list[bytes]:

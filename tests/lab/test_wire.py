@@ -122,7 +122,7 @@ def test_netem_gets_the_same_delay() -> None:
 
 
 def _trip(source: str, address: str) -> control.RoundTrip:
-    return control.observed_rtt(NAME, [(source, address)], count=5)[source, address]
+    return control.observed_rtt(NAME, [(source, address)], 5, answer_seconds_max=0.3)[source, address]
 
 
 def _counted(made: World, name: str, counter: str) -> int:
