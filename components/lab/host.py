@@ -34,6 +34,10 @@ LAN = "lan0"
 DATA_MEBIBYTES = 512
 """A rehearsal's disk: large enough for hours of blocks, small enough for forty hosts on a laptop."""
 
+SHARED_CORES = {"GOMAXPROCS": "1", "GOGC": "400"}
+"""Dozens of services share this machine's cores: a Go program that spins on all of them and collects often slows its
+neighbours, which in a cloud stand on machines of their own."""
+
 
 def paths(host: PlannedHost) -> PathsOf:
     """Where the services of a host keep things, as seen from inside the lab."""
@@ -128,7 +132,7 @@ class Machine(Component):
                 name=name,
                 command=rendered.apply(lambda known: list(known.command)),
                 files=rendered.apply(lambda known: dict(known.files)),
-                environment=rendered.apply(lambda known: dict(known.environment)),
+                environment=rendered.apply(lambda known: {**SHARED_CORES, **known.environment}),
                 ready=rendered.apply(_ready),
                 restart=rendered.apply(lambda known: known.restart),
                 tags=self._tags,
