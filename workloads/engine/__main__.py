@@ -64,7 +64,7 @@ async def running(settings: Settings) -> AsyncIterator[Application]:
         stack.push_async_callback(runner.cleanup)
         await runner.setup()
         host, _, port = settings.http.rpartition(":")
-        await web.TCPSite(runner, host, int(port), backlog=1024).start()
+        await web.TCPSite(runner, host.strip("[]"), int(port), backlog=1024).start()
         watch = asyncio.create_task(gateway.watch_validator())
         stack.callback(watch.cancel)
         log.info(
