@@ -17,7 +17,7 @@ substrate = settings.require("substrate")
 
 topology = stackfile.load(Path(__file__).parent / "stacks" / f"{name}.yaml")
 planned = plan(topology)
-judge(planned).require_met()
+judge(planned, remedies=False).require_met()
 
 venue = Venue(
     topology.venue,

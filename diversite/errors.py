@@ -4,6 +4,7 @@
     ├── TopologyError              a stack file is wrong: every problem of it at once
     ├── CatalogError               a fact is missing, contradictory, expired, or not known by that name
     ├── PlanError                  a topology that cannot be built: no address left, a name too long
+    ├── VerdictError               a venue that does not meet its own objectives is not built
     ├── LabError                   the lab's world refuses: owned by another, tool missing, kernel cannot
     └── OfflineError               the program asks for what the offline runner refuses by name
 
@@ -31,6 +32,10 @@ class CatalogError(DiversiteError):
 
 class PlanError(DiversiteError):
     """A topology that is well-formed and still cannot be built."""
+
+
+class VerdictError(DiversiteError):
+    """A venue that does not meet its own objectives."""
 
 
 class LabError(DiversiteError):

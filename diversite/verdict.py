@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from diversite.domains import Domain
+from diversite.errors import VerdictError
 from diversite.standing import Class
 from diversite.topology import DomainKind, Topology
 
@@ -86,6 +87,12 @@ class Verdict:
     def blockers(self) -> tuple[Finding, ...]:
         """What is not met."""
         return tuple(finding for finding in self.findings if not finding.met)
+
+    def require_met(self) -> None:
+        """Nothing where every objective is met, else VerdictError with every blocker."""
+        if not self.met:
+            blockers = [f"{it.id}: {it.wish}: {it.failures[0].says}" for it in self.blockers]
+            raise VerdictError("\n".join([*blockers, "`diversite check` tells each in full, with what removes it."]))
 
     def finding(self, id_: str) -> Finding:
         """The finding of that id; KeyError with all ids."""
