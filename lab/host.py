@@ -157,7 +157,7 @@ def _links(inputs: HostInputs) -> str:
     return "link set lo up\n" + "".join(
         f"link add name {bridge.interface} type bridge stp_state 0 forward_delay 0 mcast_snooping 0\n"
         f"address add {bridge.address} dev {bridge.interface}\n"
-        f"link set {bridge.interface} up\n"
+        f"link set dev {bridge.interface} up\n"
         for bridge in bridges
     )
 
@@ -186,7 +186,7 @@ def _delete_links(world: World, name: str) -> None:
     """Delete a host's wires and ports now: with the namespace alone they would go some time later."""
     listed = world.run(["ip", "-brief", "link", "show", "type", "veth"], host=name)
     links = [line.split("@")[0].split()[0] for line in listed.splitlines()]
-    deletions = "".join(f"link delete {link}\n" for link in links)
+    deletions = "".join(f"link delete dev {link}\n" for link in links)
     # One whose other end goes at the same time is gone already.
     commands.attempt([*world.entering(name), "ip", "-force", "-batch", "-"], deletions)
 
@@ -211,7 +211,7 @@ def _join(world: World, router: HostInputs, host: HostInputs) -> None:
     if not joined:
         return
     world.run(["ip", "-batch", "-"], stdin="".join(_pair(router, host, network) for network, _ in joined))
-    ports = "".join(f"link set {_port(host, network)} master {bridge} up\n" for network, bridge in joined)
+    ports = "".join(f"link set dev {_port(host, network)} master {bridge} up\n" for network, bridge in joined)
     world.run(["ip", "-batch", "-"], host=router.name, stdin=ports)
     world.run(["ip", "-batch", "-"], host=host.name, stdin=_addresses(host, [network for network, _ in joined]))
 
@@ -227,7 +227,7 @@ def _port(host: HostInputs, network: Network) -> str:
 
 def _addresses(host: HostInputs, networks: Iterable[Network]) -> str:
     lines = [
-        f"address add {network.address} dev {network.interface}\nlink set {network.interface} up\n"
+        f"address add {network.address} dev {network.interface}\nlink set dev {network.interface} up\n"
         for network in networks
     ]
     reachable = any(host.gateway in network.address.network for network in networks if host.gateway)

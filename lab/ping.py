@@ -1,8 +1,8 @@
 """Measures round trips from one host to others; run as a plain script in its network namespace.
 
-`ping.py <count> <seconds between> <seconds to wait for an answer> <address>...` prints one JSON object: address to the list of round trips in
-nanoseconds, in the order of sending, absent where no answer came. An answer's time is the kernel's own of its
-arrival, so that a late wake-up of this process does not count.
+`ping.py <count> <seconds between> <seconds to wait for an answer> <address>...` prints one JSON object: address to the
+list of round trips in nanoseconds, in the order of sending, absent where no answer came. An answer's time is the
+kernel's own of its arrival, so that a late wake-up of this process does not count.
 """
 
 import json

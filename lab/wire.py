@@ -135,7 +135,8 @@ def _relay_links(inputs: WireInputs) -> str:
     ends = (("a", inputs.a), ("b", inputs.b))
     names = {side: relay_interface(inputs.name, side) for side in _SIDES}
     return "".join(
-        f"link add name {names[side]} type veth peer name {end.interface} netns {end.host}\nlink set {names[side]} up\n"
+        f"link add name {names[side]} type veth peer name {end.interface} netns {end.host}\n"
+        f"link set dev {names[side]} up\n"
         for side, end in ends
     )
 
@@ -145,7 +146,7 @@ def _set_up(world: World, inputs: WireInputs, end: WireEnd, kind: str) -> None:
         world.run(["ethtool", "-K", end.interface, *OFFLOADS_OFF], host=end.host)
     if kind == "netem":
         _apply_netem(world, inputs, end)
-    lines = f"address add {end.address} dev {end.interface}\nlink set {end.interface} up\n"
+    lines = f"address add {end.address} dev {end.interface}\nlink set dev {end.interface} up\n"
     world.run(["ip", "-batch", "-"], host=end.host, stdin=lines)
 
 
@@ -217,10 +218,10 @@ def _delete_interfaces(world: World, record: JsonObject) -> None:
     for side in _SIDES:
         end = record["inputs"][side]
         if world.has_namespace(end["host"]):
-            deletion = ["ip", "link", "delete", end["interface"]]
+            deletion = ["ip", "link", "delete", "dev", end["interface"]]
             commands.attempt([*world.entering(end["host"]), *deletion])
 
 
 def _delete_links(world: World, interfaces: list[str]) -> None:
     for interface in interfaces:
-        commands.attempt([*world.entering(), "ip", "link", "delete", interface])
+        commands.attempt([*world.entering(), "ip", "link", "delete", "dev", interface])

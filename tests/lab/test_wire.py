@@ -7,6 +7,7 @@ import pytest
 from diversite.errors import LabError
 from lab import control, host, selftest, wire
 from lab.files import read_json
+from lab.inputs import WireInputs
 from lab.world import World, wait_until
 from tests.lab.conftest import NAME, router, wire_between
 
@@ -99,6 +100,18 @@ def test_deleting_a_wire_removes_both_ends(triangle: World) -> None:
     assert "to-r2" not in triangle.run(["ip", "link"], host="r1")
     assert "to-r1" not in triangle.run(["ip", "link"], host="r2")
     assert wire.relay_interface("r1-r2", "a") not in triangle.run(["ip", "link"])
+
+
+def test_an_interface_may_be_called_like_a_word_of_ip(triangle: World) -> None:
+    """`a` is short for an argument of ip, and a good name all the same."""
+    ends = {
+        "a": {"host": "r1", "interface": "a", "address": "172.16.9.1/30"},
+        "b": {"host": "r2", "interface": "up", "address": "172.16.9.2/30"},
+    }
+    wire.create(triangle, WireInputs.model_validate({**wire_between("r1", "r2").record(), "name": "odd", **ends}))
+    assert _trip("r1", "172.16.9.2").answered == 5
+    wire.delete(triangle, "odd")
+    assert wire.find(triangle, "odd") is None
 
 
 def test_a_wire_to_nowhere_leaves_nothing(triangle: World) -> None:
