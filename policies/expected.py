@@ -1,0 +1,42 @@
+"""What a stack is meant to be: its topology and plan, found by the stack's settings as the program finds them."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from diversite import stackfile
+from diversite.errors import DiversiteError
+from diversite.plan import Plan, plan
+
+STACKS = Path(__file__).resolve().parent.parent / "stacks"
+SETTING = "diversite:topology"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Expected:
+    """The plan of a stack's topology, or why there is none."""
+
+    name: str
+    plan: Plan | None
+    problem: str = ""
+
+
+def expected() -> Expected:
+    """That of the stack that the engine named when it started the pack."""
+    settings: Mapping[str, str] = json.loads(os.environ.get("PULUMI_CONFIG") or "{}")
+    return _of(settings.get(SETTING) or os.environ.get("PULUMI_STACK", ""))
+
+
+@cache
+def _of(name: str) -> Expected:
+    if not name:
+        return Expected(name=name, plan=None, problem=f"no topology is named: neither {SETTING} nor the stack is set")
+    try:
+        return Expected(name=name, plan=plan(stackfile.load(STACKS / f"{name}.yaml")))
+    except DiversiteError as error:
+        return Expected(name=name, plan=None, problem=str(error))
