@@ -115,8 +115,9 @@ def _blockers(survey: Survey, stopped: frozenset[str], down: frozenset[str], aft
     if quorum.is_lost(power, total, model):
         yield f"it stops {share(power, total)} of the power at once, which halts a {model} quorum; take it in parts"
     elif running.main and not left.main:
+        beside = ", beside what is down already," if down else ""
         lost = share(left.lost_power, total)
-        yield f"with what is down already it leaves {lost} of the power out, and the venue halts; repair first"
+        yield f"it leaves {lost} of the power out{beside} and the venue halts; take it in parts"
     elif running.serving and not left.serving:
         yield "it stops every entrance that serves; take them one after the other"
     joining = _power_that_joins(survey, after)

@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from heapq import heappop, heappush
-from itertools import combinations, pairwise
+from itertools import pairwise
 from typing import Protocol
 
 COST_PER_MS = 10
@@ -78,12 +78,31 @@ def routes_after(before: Routes, links: Iterable[Edge], lost: frozenset[str]) ->
 def islands(sites: Iterable[str], links: Iterable[Edge], without: frozenset[str]) -> tuple[frozenset[str], ...]:
     """The groups of sites that still reach each other; a site whose router is among `without` is one by itself."""
     group = {site: frozenset({site}) for site in sites}
+    joins_left = sum(site not in without for site in group) - 1
     for link in links:
+        if joins_left <= 0:
+            break
         a, b = link.sites
-        if without.isdisjoint((link.name, a, b)) and group[a] is not group[b]:
+        if group[a] is not group[b] and without.isdisjoint((link.name, a, b)):
             joined = group[a] | group[b]
             group |= dict.fromkeys(joined, joined)
+            joins_left -= 1
     return tuple(dict.fromkeys(group.values()))
+
+
+def bridges(sites: Iterable[str], links: Iterable[Edge]) -> frozenset[str]:
+    """The links of which each alone cuts sites off."""
+    ways: dict[str, list[tuple[str, str]]] = {site: [] for site in sites}
+    for link in links:
+        a, b = link.sites
+        ways[a].append((b, link.name))
+        ways[b].append((a, link.name))
+    found: set[str] = set()
+    reached: dict[str, int] = {}
+    for start in ways:
+        if start not in reached:
+            found |= _bridges_from(start, ways, reached)
+    return frozenset(found)
 
 
 def smallest(parts: Iterable[frozenset[str]]) -> frozenset[str]:
@@ -92,14 +111,69 @@ def smallest(parts: Iterable[frozenset[str]]) -> frozenset[str]:
 
 
 def cut_pairs(sites: Collection[str], links: Collection[Edge]) -> Iterator[tuple[tuple[str, str], frozenset[str]]]:
-    """Every two links that together, but neither alone, cut sites off, with the sites of the smaller part."""
-    names = [link.name for link in links]
-    alone = {name for name in names if len(islands(sites, links, frozenset({name}))) > 1}
-    for pair in combinations(names, 2):
-        if alone.isdisjoint(pair):
-            parts = islands(sites, links, frozenset(pair))
-            if len(parts) > 1:
-                yield pair, smallest(parts)
+    """Every two links that together, but neither alone, cut sites off, with the sites of the smaller part.
+
+    Three spanning forests, one after the other, keep every cut of fewer than three links (Nagamochi and Ibaraki, 1992):
+    only their links are tried, so a full mesh costs little more than a ring.
+    """
+    kept = [link for forest in _forests(sites, links, 3) for link in forest]
+    alone, place = bridges(sites, kept), {link.name: at for at, link in enumerate(links)}
+    if len(islands(sites, kept, frozenset())) > 1:
+        return
+    for link in sorted(kept, key=lambda link: place[link.name]):
+        rest = [other for other in kept if other is not link]
+        others = () if link.name in alone else bridges(sites, rest) - alone
+        for other in sorted(others, key=place.__getitem__):
+            if place[other] > place[link.name]:
+                yield (link.name, other), smallest(islands(sites, kept, frozenset({link.name, other})))
+
+
+def _forests(sites: Collection[str], links: Iterable[Edge], count: int) -> Iterator[list[Edge]]:
+    """Spanning forests: the second of what the first leaves, and so on."""
+    left = list(links)
+    for _ in range(count):
+        tree, group = {site: site for site in sites}, []
+        for link in left:
+            a, b = (_root(tree, site) for site in link.sites)
+            if a != b:
+                tree[a] = b
+                group.append(link)
+        taken = {link.name for link in group}
+        left = [link for link in left if link.name not in taken]
+        yield group
+
+
+def _root(tree: dict[str, str], site: str) -> str:
+    while tree[site] != site:
+        tree[site] = tree[tree[site]]
+        site = tree[site]
+    return site
+
+
+def _bridges_from(start: str, ways: Mapping[str, list[tuple[str, str]]], reached: dict[str, int]) -> set[str]:
+    """Bridges of one island: a link below which no other link leads back above it (Tarjan, 1974)."""
+    found: set[str] = set()
+    lowest = {start: len(reached)}
+    reached[start] = len(reached)
+    trail = [(start, "", iter(ways[start]))]
+    while trail:
+        site, by, onward = trail[-1]
+        for following, name in onward:
+            if name == by:
+                continue
+            if following in reached:
+                lowest[site] = min(lowest[site], reached[following])
+                continue
+            lowest[following] = reached[following] = len(reached)
+            trail.append((following, name, iter(ways[following])))
+            break
+        else:
+            trail.pop()
+            if trail:
+                above = trail[-1][0]
+                lowest[above] = min(lowest[above], lowest[site])
+                found |= {by} if lowest[site] > reached[above] else set()
+    return found
 
 
 _Ways = Mapping[str, Mapping[str, Edge]]

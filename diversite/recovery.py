@@ -168,7 +168,7 @@ def _proposer_terms(survey: Survey, standing: Standing, run: int) -> Iterator[Te
         timing = survey.plan.timing
         yield Term(
             name=PROPOSERS,
-            ms=Interval(consensus.stall_ms(timing, run, low), consensus.stall_ms(timing, run, high)),
+            ms=Interval(consensus.rounds_ms(timing, run, low), consensus.stall_ms(timing, run, high)),
             source=f"S({run}) of the plan's time-outs, propose {timing.propose_ms} and precommit "
             f"{timing.precommit_ms} ms",
         )

@@ -44,7 +44,7 @@ class _Search:
     def __init__(self, before: Plan, broken: frozenset[str]) -> None:
         self._plan = before
         self._broken = broken
-        self._trials_left = max(TRIALS_MAX, TRIALS_TIMES_VALIDATORS // len(before.topology.validators))
+        self._trials_left = max(3, TRIALS_TIMES_VALIDATORS // len(before.topology.validators))
         self._found: list[tuple[Change, frozenset[str]]] = []
 
     def remedied(self, finding: Finding) -> Finding:

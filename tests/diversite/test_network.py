@@ -85,6 +85,14 @@ def test_islands_are_connected_components(links: list[Wire], lost: set[str]) -> 
 
 
 @given(wirings())
+def test_a_bridge_is_a_link_that_cuts_alone(links: list[Wire]) -> None:
+    """A link is a bridge exactly when there are more islands without it."""
+    whole = len(network.islands(SITES, links, frozenset()))
+    cutting = {link.name for link in links if len(network.islands(SITES, links, frozenset({link.name}))) > whole}
+    assert network.bridges(SITES, links) == cutting
+
+
+@given(wirings())
 def test_pairs_of_links_that_cut_are_all_found(links: list[Wire]) -> None:
     """Every two links of which only both together cut sites off are told, with the smaller part."""
     found = dict(network.cut_pairs(SITES, links))
@@ -95,3 +103,11 @@ def test_pairs_of_links_that_cut_are_all_found(links: list[Wire]) -> None:
             alone = any(len(network.islands(SITES, links, frozenset({name}))) > whole for name in pair)
             cuts = len(network.islands(SITES, links, pair)) > whole
             assert ((one.name, other.name) in found) == (cuts and not alone and whole == 1)
+    for cut, off in found.items():
+        assert off == network.smallest(network.islands(SITES, links, frozenset(cut)))
+
+
+def test_a_ring_is_cut_by_any_two_of_its_links() -> None:
+    """Every pair of the links of a ring cuts it in two."""
+    ring = [Wire(f"l{at}", (SITES[at], SITES[(at + 1) % 6]), 1.0) for at in range(6)]
+    assert len(dict(network.cut_pairs(SITES, ring))) == 15
