@@ -31,6 +31,12 @@ class Process:
         """Whether this very process still runs."""
         return self.boot_id == boot_id() and self.start_ticks == start_ticks(self.pid)
 
+    def parent(self) -> Process | None:
+        """The process that started this one and waits for it; None if this one is dead."""
+        fields = _fields(self.pid)
+        ticks = start_ticks(int(fields[1])) if fields and self.alive() else None
+        return None if fields is None or ticks is None else Process(int(fields[1]), ticks, self.boot_id)
+
     def kill(self, seconds_max: float = 10.0) -> bool:
         """Send SIGKILL and wait for the end; False if it is still there after `seconds_max`."""
         try:
@@ -50,16 +56,21 @@ def boot_id() -> str:
 
 def start_ticks(pid: int) -> int | None:
     """When a process started, in clock ticks since boot; None if there is no such process or only its zombie."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return None
-    return None if fields[0] in "ZX" else int(fields[19])
+    fields = _fields(pid)
+    return None if fields is None or fields[0] in "ZX" else int(fields[19])
 
 
 def processes_in(namespace: int) -> list[int]:
     """The pids, as seen from here, whose network namespace has this inode."""
     return [pid for pid in _pids() if _network_namespace(pid) == namespace]
+
+
+def _fields(pid: int) -> list[str] | None:
+    """What /proc tells of a process, from its state on: the program's name before may hold anything."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return None
 
 
 def _kill_and_wait(descriptor: int, seconds_max: float) -> bool:

@@ -288,10 +288,14 @@ def _remove(layout: Layout) -> bool:
 def _end(layout: Layout) -> None:
     _await_start(layout)
     process = _process(layout)
+    # The process that waits for pid 1 shares its mounts.
+    waiting = process.parent() if process else None
     if process and not process.kill(END_SECONDS_MAX):
         raise LabError(
             f"process {process.pid} of the lab in {layout.directory} outlived SIGKILL for {END_SECONDS_MAX} s"
         )
+    if waiting:
+        wait_until(lambda: not waiting.alive(), END_SECONDS_MAX)
     if not wait_until(lambda: not loop_devices(layout.directory), END_SECONDS_MAX, pause_seconds=0.01):
         raise LabError(f"loop devices still hold files of {layout.directory}: {loop_devices(layout.directory)}")
 
