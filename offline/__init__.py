@@ -15,7 +15,7 @@ from __future__ import annotations
 from offline.project import Project
 from offline.recording import Recording, record
 from offline.results import Diagnostic, Event, Outcome, PolicyFinding, Preview, Resource, Step
-from offline.run import destroy, preview, refresh, state, up
+from offline.run import StackState, destroy, preview, refresh, state, take_over, up
 from offline.values import UNKNOWN, Secret, plain
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "Recording",
     "Resource",
     "Secret",
+    "StackState",
     "Step",
     "destroy",
     "plain",
@@ -36,5 +37,6 @@ __all__ = [
     "record",
     "refresh",
     "state",
+    "take_over",
     "up",
 ]

@@ -527,7 +527,7 @@ class Deployment:
                 self._keep_partial(state, old, error)
                 raise
             self._settle(state, outputs, created=True)
-            self.journal.finish(state, old, quiet=True)
+            self._record(state, old, None)
         self.journal.commit()
 
     def _update(self, old: ResourceState, state: ResourceState, provider: Provider) -> None:
@@ -539,8 +539,16 @@ class Deployment:
                 self._keep_partial(state, old, error)
                 raise
             self._settle(state, outputs, created=False)
-            self.journal.finish(state, old, quiet=True)
+            self._record(state, old, old)
         self.journal.commit()
+
+    def _record(self, state: ResourceState, old: ResourceState | None, like: ResourceState | None) -> None:
+        """Into the state; what cannot be stored there stays pending, so that the next run does the step again."""
+        try:
+            self.journal.finish(state, old, quiet=True)
+        except OfflineError as error:
+            state.id, state.outputs = (like.id, like.outputs) if like else ("", {})
+            raise StepFailedError(f"{state.urn}: done, and not to be stored: {error}", lost=True) from error
 
     def _delete_first(self, condemned: tuple[ResourceState, ...], old: ResourceState) -> None:
         try:

@@ -62,7 +62,8 @@ class Journal:
             yield
         except Exception as error:
             if getattr(error, "lost", False):
-                self.interrupted.append((kind, state))
+                with self._changed:
+                    self.interrupted = [*self.interrupted, (kind, state)]
             raise
         finally:
             with self._changed:
@@ -71,12 +72,16 @@ class Journal:
     def finish(
         self, new: ResourceState | None = None, old: ResourceState | None = None, *, quiet: bool = False
     ) -> None:
-        """`new` takes the place of `old`; either may be missing. `quiet`: nothing changed, a later write will do."""
+        """`new` takes the place of `old`; either may be missing. `quiet`: nothing changed, a later write will do.
+
+        Raises:
+            OfflineError: `new` cannot be stored (a secret, and no passphrase); the state is as it was then.
+        """
         with self._changed:
+            self._must_render(new)
             if old is not None:
                 self._finished.add(old)
             if new is not None:
-                self._texts.pop(new, None)
                 self._current.append(new)
         if not quiet:
             self.commit()
@@ -124,6 +129,7 @@ class Journal:
 
     def _begin(self, kind: Operation, state: ResourceState) -> int:
         with self._changed:
+            self._must_render(state)
             self._tokens += 1
             token = self._tokens
             self._running[token] = (kind, state)
@@ -136,16 +142,16 @@ class Journal:
 
     def _write_latest(self) -> None:
         """Called with the lock held, which it gives up while it writes."""
-        self._writing = True
         version, text = self._version, self._text()
+        self._writing = True
         self._changed.release()
         try:
             _replace(self._path, text)
         finally:
             self._changed.acquire()
             self._writing = False
-            self._written = max(self._written, version)
             self._changed.notify_all()
+        self._written = max(self._written, version)
 
     def _text(self) -> str:
         pending = [*self.interrupted, *self._running.values()]
@@ -154,6 +160,11 @@ class Journal:
             [render_operation(kind, self._text_of(state)) for kind, state in pending],
             self.crypter,
         )
+
+    def _must_render(self, state: ResourceState | None) -> None:
+        if state is not None and self._path is not None:
+            self._texts.pop(state, None)
+            self._text_of(state)
 
     def _text_of(self, state: ResourceState) -> str:
         text = self._texts.get(state)
@@ -203,11 +214,14 @@ def _signature(path: Path) -> str:
 
 def _replace(path: Path | None, text: str) -> None:
     assert path is not None  # noqa: S101 - commit() returns before this without a path
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(".json.new")
-    temporary.touch(mode=0o600)
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.touch(mode=0o600)
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(path)
+    except OSError as error:
+        raise OfflineError(f"the state cannot be written to {path}: {error}. The last written one stays.") from error
 
 
 def _follow(state: ResourceState, old: str, new: str) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import logging
 import threading
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -148,9 +147,8 @@ def _run(
     asyncio.set_event_loop(loop)
     executor = ThreadPoolExecutor(max_workers=settings.parallel)
     loop.set_default_executor(executor)
-    quiet = logging.getLogger("asyncio")
-    level = quiet.level
-    quiet.setLevel(logging.CRITICAL)  # a failed program leaves futures that nobody awaits
+    # A failed program leaves futures that nobody awaits; they would complain whenever they are collected.
+    loop.set_exception_handler(lambda _loop, _context: None)
     try:
         # Made in here: merely making one sets variables of the context that it is made in.
         pulumi.runtime.configure(_sdk_settings(settings, monitor, log))
@@ -159,7 +157,6 @@ def _run(
     finally:
         executor.shutdown(wait=True)
         loop.close()
-        quiet.setLevel(level)
 
 
 def _sdk_settings(settings: Settings, monitor: Monitor, log: EngineLog) -> SdkSettings:

@@ -59,8 +59,9 @@ class Secret:
 
 
 def decode(struct: struct_pb2.Struct) -> Properties:
-    """Properties of a wire message, integral numbers as int, secrets and unknowns as themselves."""
-    return {key: _decode(value) for key, value in struct.fields.items()}
+    """Properties of a wire message: keys sorted, integral numbers as int, secrets and unknowns as themselves."""
+    fields = struct.fields
+    return {key: _decode(fields[key]) for key in sorted(fields)}
 
 
 def encode(properties: Mapping[str, Value], *, keep_secrets: bool = True) -> struct_pb2.Struct:

@@ -51,6 +51,16 @@ class Harness:
         assert not deployment.diagnostics
         return deployment
 
+    def run(self, goals: list[Goal], *, group: Goal | None = None, expect_errors: bool = False) -> Deployment:
+        """One `up` of registrations as they are, below the group (or another in its place)."""
+        deployment = self._deployment(ToyProvider(self.world))
+        _frame(deployment, group)
+        for goal in goals:
+            deployment.register(goal)
+        deployment.finish(succeeded=True)
+        assert expect_errors or not deployment.diagnostics
+        return deployment
+
     def destroy(self) -> None:
         """Delete everything."""
         deployment = self._deployment(ToyProvider(self.world))
@@ -98,6 +108,6 @@ def goal_of(node: Node, serials: dict[str, str]) -> Goal:
     )
 
 
-def _frame(deployment: Deployment) -> None:
+def _frame(deployment: Deployment, group: Goal | None = None) -> None:
     deployment.register(Goal(type=urns.ROOT_TYPE, name="toys-dev", custom=False))
-    deployment.register(Goal(type="toy:index:Group", name="group", custom=False, parent=ROOT))
+    deployment.register(group or Goal(type="toy:index:Group", name="group", custom=False, parent=ROOT))

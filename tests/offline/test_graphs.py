@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 from pathlib import Path
 
@@ -90,10 +91,8 @@ def test_a_killed_up_can_be_destroyed(first: list[Node], second: list[Node], kil
     """Killed at any operation, a destroy leaves nothing, what was being created included."""
     harness = _harness()
     harness.up(first)
-    try:
+    with contextlib.suppress(Killed):
         harness.up(second, kill_at, kill_before=kill_before)
-    except Killed:
-        pass
     harness.destroy()
     assert harness.world.names() == []
     assert harness.state().resources == []
