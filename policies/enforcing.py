@@ -78,9 +78,17 @@ class Collected:
         self._venue: tuple[object, Venue] | None = None
 
     def declare(self, resource: Resource) -> None:
-        """Keep the inputs of a resource."""
+        """Keep the inputs of a resource; the first after a whole stack begins another run."""
+        if self._venue is not None:
+            self._forget()
         self._declared[resource.urn] = resource
-        self._venue = None
+
+    def _forget(self) -> None:
+        with self._guard:
+            self._venue = None
+            self._declared.clear()
+            self._told.clear()
+            self._more.clear()
 
     def tells(self, rule: Rule[Any], cause: str, urn: str) -> bool:
         """Whether this cause may still be told of one resource by itself; if not, it is counted."""

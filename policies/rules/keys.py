@@ -38,10 +38,10 @@ def is_signer(resource: Resource) -> bool:
 @stack_rule(
     subject="keys",
     severity="critical",
-    settings=Keys,
+    settings=Settings,
     remedy="Give each validator keys of its own, made on its own host.",
 )
-def one_signer_a_key(venue: Venue, _settings: Keys) -> Iterator[Blocker]:
+def one_signer_a_key(venue: Venue, _settings: Settings) -> Iterator[Blocker]:
     """A consensus key is in one running signer only.
 
     Two signers with one key sign two blocks of one height: the venue forks, or the validator is thrown out.
@@ -133,7 +133,7 @@ def signer_ignores_boot_changes(resource: Resource, _settings: Settings) -> Iter
 
 
 @resource_rule(
-    types=(*SIGNER_HOSTS, *DISKS),
+    types=(tokens.AWS_INSTANCE, tokens.GCP_INSTANCE, tokens.AWS_EBS_VOLUME, tokens.GCP_DISK),
     subject="keys",
     severity="critical",
     settings=Settings,
@@ -142,7 +142,8 @@ def signer_ignores_boot_changes(resource: Resource, _settings: Settings) -> Iter
 def no_signer_disk_from_snapshot(resource: Resource, _settings: Settings) -> Iterator[str]:
     """No validator's disk comes from a snapshot.
 
-    The sign state in it is old: the validator would sign heights again that it signed since.
+    The sign state in it is old: the validator would sign heights again that it signed since. Hetzner has snapshots of
+    servers only, which are images, and no validator keeps its sign state on its boot disk there.
     """
     if not is_signer(resource):
         return
@@ -152,3 +153,5 @@ def no_signer_disk_from_snapshot(resource: Resource, _settings: Settings) -> Ite
     for disk in (*resource.items("ebsBlockDevices"), *resource.items("rootBlockDevice")):
         if disk.get("snapshotId") is not None:
             yield "a disk of the instance has a snapshotId"
+    if resource.get("bootDisk", "initializeParams", "snapshot") is not None:
+        yield "the boot disk has a snapshot"

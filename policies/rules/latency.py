@@ -35,10 +35,10 @@ class Evidence(Settings):
 @stack_rule(
     subject="latency",
     severity="high",
-    settings=Latency,
+    settings=Settings,
     remedy="Move the power nearer together, or raise the bound in the stack file.",
 )
-def quorum_latency(venue: Venue, _settings: Latency) -> Iterator[Blocker]:
+def quorum_latency(venue: Venue, _settings: Settings) -> Iterator[Blocker]:
     """The slowest proposer hears from a quorum in time, with everything up and after each named loss.
 
     A block takes as long as its quorum.
@@ -49,10 +49,10 @@ def quorum_latency(venue: Venue, _settings: Latency) -> Iterator[Blocker]:
 @stack_rule(
     subject="latency",
     severity="high",
-    settings=Latency,
+    settings=Settings,
     remedy="Add a more direct link, or raise the bound in the stack file.",
 )
-def pair_latency(venue: Venue, _settings: Latency) -> Iterator[Blocker]:
+def pair_latency(venue: Venue, _settings: Settings) -> Iterator[Blocker]:
     """Any two sites reach each other in time over the declared links.
 
     The longest pair sets the consensus time-outs.
@@ -63,10 +63,10 @@ def pair_latency(venue: Venue, _settings: Latency) -> Iterator[Blocker]:
 @stack_rule(
     subject="latency",
     severity="high",
-    settings=Latency,
+    settings=Settings,
     remedy="Detect faster (BFD, health checks), or raise the bound in the stack file.",
 )
-def recovery(venue: Venue, _settings: Latency) -> Iterator[Blocker]:
+def recovery(venue: Venue, _settings: Settings) -> Iterator[Blocker]:
     """The venue goes on in time after each named loss, without losing an acknowledged order.
 
     Judged with the detection timers that the hosts are really given.
@@ -77,10 +77,10 @@ def recovery(venue: Venue, _settings: Latency) -> Iterator[Blocker]:
 @stack_rule(
     subject="latency",
     severity="high",
-    settings=Latency,
+    settings=Settings,
     remedy="Take the wire's delay from the plan: half of the catalogue's round trip.",
 )
-def above_the_floor(venue: Venue, _settings: Latency) -> Iterator[Blocker]:
+def above_the_floor(venue: Venue, _settings: Settings) -> Iterator[Blocker]:
     """No link is declared faster than light in fibre between its ends.
 
     A rehearsal over such a wire proves nothing of the venue.
@@ -102,10 +102,10 @@ def above_the_floor(venue: Venue, _settings: Latency) -> Iterator[Blocker]:
 @stack_rule(
     subject="latency",
     severity="high",
-    settings=Latency,
+    settings=Settings,
     remedy="Take the time-outs from the plan, which has them from the latency matrix.",
 )
-def time_outs_fit(venue: Venue, _settings: Latency) -> Iterator[Blocker]:
+def time_outs_fit(venue: Venue, _settings: Settings) -> Iterator[Blocker]:
     """Consensus time-outs fit the latency matrix of what is declared.
 
     Shorter ones give proposals up that are on their way: the venue halts without a failure. Where a validator's
@@ -156,11 +156,11 @@ def synchronous_replica(venue: Venue, settings: Latency) -> Iterator[Blocker]:
 @stack_rule(
     subject="latency",
     severity="low",
-    settings=Evidence,
+    settings=Settings,
     mandatory=False,
     remedy="Measure it (a rehearsal does not: it replays the catalogue), and add it with its source.",
 )
-def evidence_good(venue: Venue, _settings: Evidence) -> Iterator[Blocker]:
+def evidence_good(venue: Venue, _settings: Settings) -> Iterator[Blocker]:
     """Every link's round trip was measured, and not too long ago.
 
     Where nobody measured, bounds are kept on paper only.

@@ -48,10 +48,10 @@ class Links(Settings):
 @stack_rule(
     subject="links",
     severity="critical",
-    settings=Links,
+    settings=Settings,
     remedy="Add a link of another carrier that does not pass through the same site.",
 )
-def disjoint_ways(venue: Venue, _settings: Links) -> Iterator[Blocker]:
+def disjoint_ways(venue: Venue, _settings: Settings) -> Iterator[Blocker]:
     """Any two sites are joined in two ways without a link, carrier, duct or site in common.
 
     A single cut would take a site off, and its voting power with it.
@@ -62,10 +62,10 @@ def disjoint_ways(venue: Venue, _settings: Links) -> Iterator[Blocker]:
 @stack_rule(
     subject="links",
     severity="critical",
-    settings=Links,
+    settings=Settings,
     remedy="Join the hosts over a link of the topology; only clients come from outside, and only to an entrance.",
 )
-def private_only(venue: Venue, _settings: Links) -> Iterator[Blocker]:
+def private_only(venue: Venue, _settings: Settings) -> Iterator[Blocker]:
     """Hosts and links have private addresses, and nothing but an entrance is joined to the outside.
 
     Consensus in the open is for anybody to disturb.
@@ -101,10 +101,10 @@ def _is_private(address: str) -> bool:
 @stack_rule(
     subject="links",
     severity="critical",
-    settings=Links,
+    settings=Settings,
     remedy="Make it a `wireguard` or `vpn` link, or declare the `encryption` (macsec, ipsec) of the circuit.",
 )
-def encrypted(venue: Venue, _settings: Links) -> Iterator[Blocker]:
+def encrypted(venue: Venue, _settings: Settings) -> Iterator[Blocker]:
     """What leaves a provider is encrypted.
 
     A backbone is one provider's own network; between two providers somebody else carries the packets. A lab's wire
@@ -127,11 +127,11 @@ def _is_encrypted(link: LinkFact, resource: Resource) -> bool:
 @stack_rule(
     subject="links",
     severity="high",
-    settings=Links,
+    settings=Settings,
     remedy="Make a random secret for each tunnel, as a resource of its own.",
     benchmarks=("FSBP EC2.20",),
 )
-def tunnel_secrets_differ(venue: Venue, _settings: Links) -> Iterator[Blocker]:
+def tunnel_secrets_differ(venue: Venue, _settings: Settings) -> Iterator[Blocker]:
     """Each tunnel has a secret of its own.
 
     A secret that leaks then opens one tunnel. Unknown secrets are told apart by the resource that they come from.
@@ -182,10 +182,10 @@ def _undetected(venue: Venue, name: str, site: str, urn: str, most_ms: float) ->
 @stack_rule(
     subject="links",
     severity="high",
-    settings=Links,
+    settings=Settings,
     remedy="Take addresses from diversite.addresses, which pins them by name.",
 )
-def addresses_apart(venue: Venue, _settings: Links) -> Iterator[Blocker]:
+def addresses_apart(venue: Venue, _settings: Settings) -> Iterator[Blocker]:
     """The address plan is private and free of overlap.
 
     Two sites with one network cannot be routed to.
@@ -242,10 +242,10 @@ def range_private(resource: Resource, _settings: Settings) -> Iterator[str]:
 @stack_rule(
     subject="links",
     severity="medium",
-    settings=Links,
+    settings=Settings,
     remedy="Use the tunnels' common size, services.wireguard.MTU_BYTES.",
 )
-def mtu_fits(venue: Venue, _settings: Links) -> Iterator[Blocker]:
+def mtu_fits(venue: Venue, _settings: Settings) -> Iterator[Blocker]:
     """A tunnel's packets fit into what carries them.
 
     Larger ones are dropped without a word: small votes pass, blocks do not.

@@ -37,8 +37,8 @@ def openings(resource: Resource) -> Iterator[Opening]:
 
 def _nftables(resource: Resource) -> Iterator[Opening]:
     ruleset = str(resource.get("firewall"))
-    chain = ruleset[ruleset.find("chain input") :].partition("}\n    chain")[0]
-    for line in chain.splitlines():
+    chain = ruleset.partition("chain input")[2] or ruleset
+    for line in chain.partition("chain forward")[0].splitlines():
         if found := ACCEPTED.match(line.strip()):
             to_anybody = "saddr" not in found["from"]
             for part in found["ports"].strip("{}").split(","):

@@ -43,10 +43,10 @@ class Shares(Settings):
 @stack_rule(
     subject="placement",
     severity="critical",
-    settings=Placement,
+    settings=Settings,
     remedy="Name a topology in stacks/Pulumi.<stack>.yaml (diversite:topology), and mend it: diversite check STACK.",
 )
-def topology_known(venue: Venue, _settings: Placement) -> Iterator[Blocker]:
+def topology_known(venue: Venue, _settings: Settings) -> Iterator[Blocker]:
     """The stack's topology can be read.
 
     Objectives come from it: without it nothing of a venue can be judged.
@@ -58,11 +58,11 @@ def topology_known(venue: Venue, _settings: Placement) -> Iterator[Blocker]:
 @stack_rule(
     subject="placement",
     severity="critical",
-    settings=Placement,
+    settings=Settings,
     remedy="Declare it as a property: an AWS subnet's availability_zone_id, a Google zone, a Hetzner location, a lab "
     "host's tag `at`; machine types are those of diversite/catalog/machines.yaml.",
 )
-def place_declared(venue: Venue, _settings: Placement) -> Iterator[Blocker]:
+def place_declared(venue: Venue, _settings: Settings) -> Iterator[Blocker]:
     """Every host declares where it stands and on what machine.
 
     A host whose place nobody knows could be in any failure domain, and nothing else of the venue is judged then.
@@ -80,10 +80,10 @@ def place_declared(venue: Venue, _settings: Placement) -> Iterator[Blocker]:
 @stack_rule(
     subject="placement",
     severity="critical",
-    settings=Placement,
+    settings=Settings,
     remedy="Ask diversite check STACK --explain for the smallest change, and make it in the stack file.",
 )
-def survive(venue: Venue, _settings: Placement) -> Iterator[Blocker]:
+def survive(venue: Venue, _settings: Settings) -> Iterator[Blocker]:
     """Every objective of `survive` holds for what is declared.
 
     A loss that the topology says the venue gets through would halt it, or lose orders.
@@ -94,10 +94,10 @@ def survive(venue: Venue, _settings: Placement) -> Iterator[Blocker]:
 @stack_rule(
     subject="placement",
     severity="high",
-    settings=Placement,
+    settings=Settings,
     remedy="Change the stack file and let the program declare it; what is made by hand is judged by nobody.",
 )
-def as_planned(venue: Venue, _settings: Placement) -> Iterator[Blocker]:
+def as_planned(venue: Venue, _settings: Settings) -> Iterator[Blocker]:
     """What is declared is what the topology says: its hosts and links, each as planned, and no others.
 
     Otherwise the verdict on the file says nothing of the deployment.
@@ -139,10 +139,10 @@ def _text(value: object) -> str:
 @stack_rule(
     subject="placement",
     severity="critical",
-    settings=Placement,
+    settings=Settings,
     remedy="Correct the tags: the location is a fact, the tag is a claim.",
 )
-def location_agrees(venue: Venue, _settings: Placement) -> Iterator[Blocker]:
+def location_agrees(venue: Venue, _settings: Settings) -> Iterator[Blocker]:
     """A host's tags agree with its location, and all hosts of a site stand at one place.
 
     Drills, alerts and people go by the tag; a host that stands elsewhere fails with another domain than they think.
@@ -188,10 +188,10 @@ def engines_apart(venue: Venue, settings: Placement) -> Iterator[Blocker]:
 @stack_rule(
     subject="placement",
     severity="high",
-    settings=Placement,
+    settings=Settings,
     remedy="Put a monitor somewhere else: at another site, of another provider's region.",
 )
-def monitors_apart(venue: Venue, _settings: Placement) -> Iterator[Blocker]:
+def monitors_apart(venue: Venue, _settings: Settings) -> Iterator[Blocker]:
     """No monitor is the only one that watches the domain it stands in.
 
     A site that fails with the only monitor in it fails unseen.
@@ -245,7 +245,7 @@ def terms_accepted(venue: Venue, settings: Placement) -> Iterator[Blocker]:
     Providers stopped nodes of this kind before, all at once: that is a failure domain of its own.
     """
     plan = venue.expected.plan
-    accepted: Mapping[str, Acceptance] = {**plan.topology.terms} if plan else {}
+    accepted: Mapping[str, Acceptance] = dict(plan.topology.terms.items()) if plan else {}
     providers = {place.provider for host in venue.hosts() if (place := venue.place(host))} if plan else set()
     for provider in sorted(providers):
         urns = tuple(host.urn for host in venue.hosts() if (host.place or "").startswith(f"{provider}/"))
