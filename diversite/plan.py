@@ -17,6 +17,7 @@ from typing import Literal
 from diversite import addresses, consensus, naming, network, rotation
 from diversite.catalog import Place, catalog
 from diversite.consensus import Timing
+from diversite.errors import PlanError
 from diversite.latency import Rtt, rtt
 from diversite.ports import Role
 from diversite.topology import Engine, LinkKind, Monitor, OrderEntry, Topology, Validator
@@ -203,8 +204,10 @@ class Plan:
 
     @cached_property
     def proposer_sites(self) -> tuple[str, ...]:
-        """The sites of the proposers, in the order in which they propose."""
-        return tuple(self.hosts[naming.host("validator", key)].site for key in self.proposer_order)
+        """The sites of the proposers through one whole rotation: each as often as its power says."""
+        validators = {host.name: host for host in self.of_role("validator")}
+        powers = {name: host.voting_power for name, host in validators.items()}
+        return tuple(validators[name].site for name in rotation.rotation_of(powers))
 
     @cached_property
     def entrances(self) -> tuple[str, ...]:
@@ -226,6 +229,7 @@ def plan(topology: Topology) -> Plan:
     links = {link.name: link for link in _links(topology, sites)}
     order, hosts = _hosts(topology, sites)
     found = network.routes(sites, links.values())
+    _require_joined(sites, found)
     power: dict[str, int] = defaultdict(int)
     for host in hosts:
         power[host.site] += host.voting_power
@@ -250,6 +254,16 @@ def one_way_of(
     """One-way delays in milliseconds over the given routes; within a site the catalogue's figure for a site."""
     within = {(key, key): rtt(site.place, site.place).typical_ms / 2 for key, site in sites.items()}
     return {pair: route.rtt_ms / 2 for pair, route in found.items()} | within
+
+
+def _require_joined(sites: Mapping[str, SitePlan], found: Mapping[tuple[str, str], network.Route]) -> None:
+    first = next(iter(sites))
+    apart = [site for site in sites if (first, site) not in found]
+    if apart:
+        raise PlanError(
+            f"links: no way leads from site {first} to {', '.join(apart)}; every two sites must reach each other. "
+            "Add a link between them."
+        )
 
 
 def _sites(topology: Topology) -> dict[str, SitePlan]:

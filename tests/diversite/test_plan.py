@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from diversite import naming, network, ports, stackfile
+from diversite.errors import PlanError
 from diversite.plan import Plan, plan
 
 STACKS = Path(__file__).parents[2] / "stacks"
@@ -54,6 +55,12 @@ def test_an_engine_executes_the_blocks_of_a_validator_beside_it(europe: Plan) ->
     for validator in europe.of_role("validator"):
         engine = europe.hosts[validator.partner or ""]
         assert (engine.role, engine.site, engine.partner) == ("engine", validator.site, validator.name)
+
+
+def test_sites_without_a_way_to_each_other_are_refused(europe: Plan) -> None:
+    """A venue in two halves is no venue, and the error names the half that is cut off."""
+    with pytest.raises(PlanError, match="no way leads from site par to "):
+        plan(europe.topology.model_copy(update={"links": {}}))
 
 
 def test_every_two_sites_reach_each_other(europe: Plan) -> None:
