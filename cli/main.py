@@ -6,11 +6,15 @@ Exit codes: 0 as wished, 1 not met (a verdict, a drill), 2 the input is wrong or
 from __future__ import annotations
 
 import sys
+from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from cli import lab
+from cli.check import check
+from cli.console import new_console
+from cli.preview import preview
+from cli.whatif import whatif
 from diversite.errors import DiversiteError
 
 MISUSED = 2
@@ -19,9 +23,30 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=True,
-    help="A trading venue over several clouds: judged before it is built, rehearsed on one machine.",
 )
+
+
+def _tell_version(wanted: bool) -> None:
+    if wanted:
+        from cli.version import version
+
+        new_console().print(f"diversite {version()}")
+        raise typer.Exit
+
+
+app.command("check")(check)
+app.command("whatif")(whatif)
+app.command("preview")(preview)
 app.add_typer(lab.app, name="lab")
+
+
+@app.callback()
+def whole(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_tell_version, help="Tell the version.")
+    ] = False,
+) -> None:
+    """A trading venue over several clouds: judged before it is built, rehearsed on one machine."""
 
 
 def main() -> None:
@@ -29,7 +54,7 @@ def main() -> None:
     try:
         app()
     except DiversiteError as error:
-        Console(stderr=True, soft_wrap=True).print(f"diversite: {error}", style="red", markup=False, highlight=False)
+        new_console(stderr=True).print(f"diversite: {error}", style="red", markup=False, soft_wrap=True)
         sys.exit(MISUSED)
 
 

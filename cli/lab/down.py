@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
+from cli.console import new_console
 from cli.lab.up import tear_down
 from cli.stacks import FLAGSHIP, LabStack, of_lab
 
@@ -18,7 +18,7 @@ def down(
     """Remove a lab whole, whether its deployment ended or was killed half-way."""
     from lab import control
 
-    console = Console()
+    console = new_console()
     names = [lab.name for lab in control.labs()] if everything else [LabStack(topology=topology).name]
     for name in names:
         tear_down(of_lab(name), console)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
+from cli.console import new_console
 from cli.stacks import FLAGSHIP, LabStack
 
 
@@ -19,7 +19,7 @@ def logs(
     """Print the newest log lines of a host's services, and where the files are."""
     from lab import control
 
-    console = Console(soft_wrap=True)
+    console = new_console(soft_wrap=True)
     for name, path in control.logs(LabStack(topology=topology).name, host, service).items():
         console.print(f"[bold]{host} {name}[/bold]  {path}", highlight=False)
         text = path.read_text(errors="replace").splitlines() if path.exists() else []

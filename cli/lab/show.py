@@ -15,6 +15,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from cli.console import new_console, new_table
 from cli.lab.up import deploy, tear_down
 from cli.stacks import FLAGSHIP, LabStack
 
@@ -47,7 +48,7 @@ def show(
     keep: Annotated[bool, typer.Option("--keep", help="Leave the lab running.")] = False,
 ) -> None:
     """Deploy a venue here, lose one of its sites under load, and show what that did."""
-    console = Console()
+    console = new_console()
     stack = LabStack(topology=topology)
     site = lose or stack.plan.proposer_sites[0]
     if site not in stack.plan.sites:
@@ -133,7 +134,7 @@ def _orders(found: Survival) -> Table:
         "site lost": (found.lost_seconds, found.healed_seconds),
         "site back": (found.healed_seconds, float("inf")),
     }
-    table = Table("orders", "sent", "acknowledged", "p50 ms", "p99 ms", "longest gap ms", box=None, pad_edge=False)
+    table = new_table("orders", "sent", "acknowledged", "p50 ms", "p99 ms", "longest gap ms")
     for name, (start, end) in phases.items():
         told = load.summary(load.between(found.lines, start, end))
         gap = told["longest_gap_seconds"]
@@ -144,7 +145,7 @@ def _orders(found: Survival) -> Table:
 
 def _sites(planned: Plan, heights: Mapping[str, int | None]) -> Table:
     columns = ("site", "place", "city", "local grid", "synchronous area", "validator", "power", "height")
-    table = Table(*columns, box=None, pad_edge=False)
+    table = new_table(*columns)
     for host in planned.of_role("validator"):
         place = planned.sites[host.site].place
         grids = (place.grid.local_grid or "unknown", place.grid.synchronous_area or "unknown")
@@ -154,7 +155,7 @@ def _sites(planned: Plan, heights: Mapping[str, int | None]) -> Table:
 
 
 def _pairs(pairs: tuple[Pair, ...]) -> Table:
-    table = Table("round trip", "catalogue ms", "planned ms", "observed ms", "by way of", box=None, pad_edge=False)
+    table = new_table("round trip", "catalogue ms", "planned ms", "observed ms", "by way of")
     for pair in pairs:
         mark = "" if pair.is_true else " ✗"
         figures = (_ms(pair.catalogue_ms), _ms(pair.planned_ms), f"{pair.observed_ms:.2f}{mark}")

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
+from cli.console import new_console, new_table
 from cli.stacks import LabStack
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ def status(
     """Show the hosts of a lab, their services, and what its wires carry."""
     from lab import control
 
-    console = Console()
+    console = new_console()
     if topology is None:
         found = control.labs()
         if not found:
@@ -37,7 +37,7 @@ def _show(lab: LabStatus, console: Console) -> None:
     console.print(f"[bold]{lab.name}[/bold] of {lab.owner}: {state}; wires by {lab.wire_kind}", highlight=False)
     if not lab.running:
         return
-    hosts = Table("site", "host", "services", box=None, pad_edge=False)
+    hosts = new_table("site", "host", "services")
     for name, host in sorted(lab.hosts.items(), key=lambda item: (item[1].site, item[0])):
         services = [f"{each} {_since(told)}" for each, told in host.services.items()]
         hosts.add_row(host.site, name, ", ".join(services) or "-")

@@ -7,13 +7,14 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from cli.console import new_console
 from cli.stacks import FLAGSHIP, PROJECT, LabStack
 
 
 def up(topology: Annotated[str, typer.Argument(help="A topology in stacks/.")] = FLAGSHIP) -> None:
     """Deploy a topology in the lab; a second time changes only what differs."""
     stack = LabStack(topology=topology)
-    deploy(stack, Console())
+    deploy(stack, new_console())
 
 
 def deploy(stack: LabStack, console: Console) -> float:

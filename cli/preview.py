@@ -1,0 +1,80 @@
+"""`diversite preview`: what the engine would do, and every policy's result, without the engine or a login."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cli.console import new_console
+from cli.formats import Format, write
+from cli.stacks import FLAGSHIP, PROJECT, Target, near, target
+
+if TYPE_CHECKING:
+    from cli.previews import Seen
+
+PACK = PROJECT / "policies"
+STANDARD_INPUT = "-"
+
+
+def preview(
+    stack: Annotated[str, typer.Argument(metavar="[STACK]", help="A topology is previewed as its lab.")] = "",
+    form: Annotated[Format, typer.Option("--format", help="sarif: for what annotates changes in CI.")] = "text",
+    state: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Judge an exported state instead; - reads standard input.")
+    ] = None,
+    full: Annotated[bool, typer.Option("--full", help="Every resource, not every kind of them.")] = False,
+) -> None:
+    """Run the program and the policy pack without the Pulumi CLI, a login or a cloud.
+
+    Exit code 0: all policies hold; 1: one does not, or the topology's objectives are not met; 2: it cannot be run.
+    """
+    from cli import previews, sarif
+
+    seen = _of_state(stack, state) if state else _of_program(target(stack or FLAGSHIP))
+    if form == "json":
+        write(previews.as_json(seen))
+    elif form == "sarif":
+        write(sarif.log(previews.as_results(seen), exit_code=seen.exit_code))
+    else:
+        previews.as_text(seen, new_console(), full=full)
+    raise typer.Exit(seen.exit_code)
+
+
+def _of_program(wanted: Target) -> Seen:
+    """The file is judged first: one with problems is told in full, and no program is run for it."""
+    import offline
+    from cli import previews, verdicts
+
+    each = verdicts.judged(wanted.file)
+    if each.verdict is None:
+        return previews.Seen(stack=wanted.stack, judged=each)
+    told = new_console(stderr=True)
+    with told.status(f"previewing {wanted.stack}"):
+        found = offline.preview(offline.Project.load(PROJECT), wanted.stack, config=wanted.config, policies=_pack())
+    return previews.Seen(stack=wanted.stack, judged=each, preview=found)
+
+
+def _of_state(stack: str, source: str) -> Seen:
+    from cli import exported, previews, verdicts
+
+    text = sys.stdin.read() if source == STANDARD_INPUT else Path(source).read_text(encoding="utf-8")
+    pack = _pack()
+    if pack is None:
+        raise typer.BadParameter("there is no policy pack to judge it with", param_hint="--state")
+    wanted = target(stack or exported.stack_of(text))
+    return previews.Seen(
+        stack=wanted.stack,
+        judged=verdicts.judged(wanted.file),
+        preview=exported.judged(text, wanted.stack, wanted.config, pack),
+    )
+
+
+def _pack() -> Path | None:
+    if (PACK / "PulumiPolicy.yaml").exists():
+        return PACK
+    said = f"warning: {near(PACK)} holds no policy pack; only the program and its topology are judged"
+    new_console(stderr=True).print(said, style="yellow", markup=False)
+    return None
