@@ -38,10 +38,10 @@ ALLOWED = {
     "workloads": _may(
         "diversite", "aiohttp cryptography google grpc grpc_tools prometheus_client pydantic sortedcontainers"
     ),
-    "drills": _may("diversite lab offline services workloads", "aiohttp rich tenacity"),
-    "cli": _may("diversite services offline lab drills", "rich typer yaml"),
+    "drills": _may("diversite services offline lab workloads", "aiohttp rich tenacity"),
+    "cli": _may("diversite services policies offline lab workloads drills", "rich typer yaml ruamel"),
 }
-"""`cli` and `drills` see the rest; `components` is run by the program alone, `policies` by the pack alone."""
+"""Only `cli` and `drills` see the rest; the program alone runs `components`."""
 PURE = ("diversite", "services")
 IMPURE = frozenset(
     [
