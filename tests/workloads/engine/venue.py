@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import json
 import re
+import secrets
 import signal
 import socket
 import subprocess
@@ -135,8 +137,10 @@ class Venue:
             node.start_validator()
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, fault: type[BaseException] | None, *_: object) -> None:
         for node in self.nodes:
+            for name in node.processes if fault else ():
+                print(f"--- node {node.number}, {name}\n{node.log(name)[-2000:]}")
             for name in list(node.processes):
                 node.end(name)
 
@@ -227,9 +231,12 @@ def _node_id(node: Node) -> str:
 
 
 def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
+    """A port that nothing listens on, below those that the kernel hands out to connections."""
+    while True:
+        port = secrets.choice(range(10_000, 32_000))
+        with socket.socket() as listener, contextlib.suppress(OSError):
+            listener.bind(("127.0.0.1", port))
+            return port
 
 
 def _json_of(url: str) -> Any:
