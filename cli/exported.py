@@ -14,7 +14,6 @@ from pathlib import Path
 from cli.stacks import PROJECT
 from diversite.errors import OfflineError
 from offline import PolicyFinding, Preview, Project, Resource, Step
-from offline import policies as packs
 from offline.checkpoint import ResourceState, parse
 from offline.policies import PolicyPack
 from offline.processes import Nursery
@@ -55,8 +54,8 @@ def judged(text: str, stack: str, config: Mapping[str, str], pack: Path) -> Prev
     environment = {**os.environ, **_settings(project, stack, settings.values)}
     nursery = Nursery(project.directory, environment, lambda line: None)
     try:
-        child = nursery.start("the policy pack", packs.command(project.python, NO_ENGINE, pack), tells_port=True)
-        running = PolicyPack(child)
+        command: list[str | Path] = [project.python, "-u", "-m", "pulumi.policy", NO_ENGINE, pack]
+        running = PolicyPack(nursery.start("the policy pack", command, tells_port=True))
         running.configure(project, stack, settings, {}, preview=False)
         findings, names = _findings(running, states), running.policies
         running.close()

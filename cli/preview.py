@@ -44,12 +44,12 @@ def preview(
 
 
 def _of_program(wanted: Target) -> Seen:
-    """The file is judged first: one with problems is told in full, and no program is run for it."""
+    """The file is judged first: the program refuses what does not meet its objectives, and would tell less of it."""
     import offline
     from cli import previews, verdicts
 
     each = verdicts.judged(wanted.file)
-    if each.verdict is None:
+    if each.exit_code != verdicts.MET:
         return previews.Seen(stack=wanted.stack, judged=each)
     told = new_console(stderr=True)
     with told.status(f"previewing {wanted.stack}"):
@@ -60,7 +60,7 @@ def _of_program(wanted: Target) -> Seen:
 def _of_state(stack: str, source: str) -> Seen:
     from cli import exported, previews, verdicts
 
-    text = sys.stdin.read() if source == STANDARD_INPUT else Path(source).read_text(encoding="utf-8")
+    text = _read(source)
     pack = _pack()
     if pack is None:
         raise typer.BadParameter("there is no policy pack to judge it with", param_hint="--state")
@@ -70,6 +70,13 @@ def _of_state(stack: str, source: str) -> Seen:
         judged=verdicts.judged(wanted.file),
         preview=exported.judged(text, wanted.stack, wanted.config, pack),
     )
+
+
+def _read(source: str) -> str:
+    try:
+        return sys.stdin.read() if source == STANDARD_INPUT else Path(source).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise typer.BadParameter(f"{source} cannot be read: {error}", param_hint="--state") from error
 
 
 def _pack() -> Path | None:

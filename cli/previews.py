@@ -48,7 +48,7 @@ class Cause:
 
 @dataclass(frozen=True, kw_only=True)
 class Seen:
-    """A stack, the verdict on its file, and its preview; none where the file is wrong."""
+    """A stack, the verdict on its file, and its preview; none where the file is wrong or not met."""
 
     stack: str
     judged: Judged

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -42,14 +42,14 @@ def whatif(
 
 
 def meant(text: str, planned: Plan) -> Domain:
-    """The domain that a person names: by kind and identity in any case, by its last part, or by that part alone."""
+    """The domain that a person names: in any case, without its kind, by a site's key, or by an identity's last part."""
     from diversite.domains import parse
     from diversite.errors import DiversiteError
 
     try:
         return parse(text, planned)
     except DiversiteError:
-        found = [domain for domain, names in _names(planned).items() if text.casefold().replace("_", "-") in names]
+        found = _called(text, planned)
         if not found:
             raise
     if len(found) == 1:
@@ -57,21 +57,27 @@ def meant(text: str, planned: Plan) -> Domain:
     raise DiversiteError(f"--lose {text}: that may be {' or '.join(map(str, found))}; name the kind too")
 
 
-def _names(planned: Plan) -> dict[Domain, frozenset[str]]:
-    """What else each domain may be called."""
+def _called(text: str, planned: Plan) -> list[Domain]:
+    """The domains of that name; those of which it is a part only where it is none's whole name."""
     from diversite.domains import KINDS, domains_of
 
-    membership = domains_of(planned)
-    keys: dict[str, list[str]] = defaultdict(list)
-    for key, site in planned.sites.items():
-        keys[site.place.id].append(key)
-    found = {}
-    for domain in (domain for kind in KINDS for domain in membership.all(kind)):
-        short = [domain.identity, domain.identity.rpartition("/")[2]]
-        short += keys[domain.identity] if domain.kind == "site" else []
-        named = [*short, *(f"{domain.kind}:{name}" for name in short)]
-        found[domain] = frozenset(name.casefold().replace("_", "-") for name in named)
-    return found
+    wanted, membership = _folded(text), domains_of(planned)
+    domains = [domain for kind in KINDS for domain in membership.all(kind)]
+    whole = [domain for domain in domains if wanted in _names(domain, [domain.identity, *_keys(domain, planned)])]
+    return whole or [domain for domain in domains if wanted in _names(domain, [domain.identity.rpartition("/")[2]])]
+
+
+def _names(domain: Domain, identities: Iterable[str]) -> frozenset[str]:
+    return frozenset(_folded(name) for identity in identities for name in (identity, f"{domain.kind}:{identity}"))
+
+
+def _keys(domain: Domain, planned: Plan) -> list[str]:
+    """What the stack file calls a site."""
+    return [key for key, site in planned.sites.items() if domain.kind == "site" and site.place.id == domain.identity]
+
+
+def _folded(text: str) -> str:
+    return text.casefold().replace("_", "-")
 
 
 def _known(planned: Plan, names: list[str]) -> tuple[str, ...]:
