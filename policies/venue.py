@@ -94,9 +94,19 @@ class Venue:
     def plan(self) -> Plan | None:
         """The plan that the declared resources make; None where they make none."""
         meant = self.expected.plan
-        if meant is None or not self.hosts("validator") or self.unplaceable:
+        if meant is None or not self.hosts("validator") or self.unplaceable or len(self.islands) > 1:
             return None
         return _Declared(self, meant).plan
+
+    @cached_property
+    def islands(self) -> tuple[frozenset[str], ...]:
+        """The groups of declared sites that the declared links join; with more than one there is nothing to judge."""
+        group = {host.site: frozenset({host.site}) for host in self.hosts()}
+        for link in self.facts.links.values():
+            if len(link.sites) == 2 and all(site in group for site in link.sites):
+                joined = group[link.sites[0]] | group[link.sites[1]]
+                group |= dict.fromkeys(joined, joined)
+        return tuple(dict.fromkeys(group.values()))
 
     @cached_property
     def unplaceable(self) -> tuple[HostFact, ...]:

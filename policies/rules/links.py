@@ -57,6 +57,9 @@ def disjoint_ways(venue: Venue, _settings: Settings) -> Iterator[Blocker]:
     A single cut would take a site off, and its voting power with it.
     """
     yield from judged(venue, "links")
+    if len(venue.islands) > 1:
+        parts = " | ".join(sorted(", ".join(sorted(part)) for part in venue.islands))
+        yield Blocker(cause=f"no link joins these parts of the venue, so nothing else of it can be judged: {parts}")
 
 
 @stack_rule(
@@ -190,12 +193,12 @@ def addresses_apart(venue: Venue, _settings: Settings) -> Iterator[Blocker]:
 
     Two sites with one network cannot be routed to.
     """
-    networks = _networks(venue)
-    for name, network in networks.items():
+    networks = sorted(_networks(venue))
+    for name, network in networks:
         if not any(network.subnet_of(space) for space in PRIVATE):
             yield Blocker(cause=f"the network {network} of {name} is not private")
-    for (a, here), (b, there) in combinations(networks.items(), 2):
-        if here.overlaps(there):
+    for (a, here), (b, there) in combinations(networks, 2):
+        if a != b and here.overlaps(there):
             yield Blocker(cause=f"the networks {here} of {a} and {there} of {b} overlap")
     count = Counter(host.address for host in venue.hosts() if host.address)
     for address, times in count.items():
@@ -204,17 +207,17 @@ def addresses_apart(venue: Venue, _settings: Settings) -> Iterator[Blocker]:
             yield Blocker(cause=f"{times} hosts have the address {address}", urns=urns)
 
 
-def _networks(venue: Venue) -> dict[str, IPv4Network]:
-    """The network of each site, or of each range that a cloud declares, by name."""
-    found: dict[str, IPv4Network] = {}
+def _networks(venue: Venue) -> set[tuple[str, IPv4Network]]:
+    """The networks of each site of a lab, and each range that a cloud declares, by name."""
+    found = set()
     for resource in venue.of_type(tokens.LAB_HOST):
         for item in resource.items("networks"):
             interface = ip_interface(str(item.get("address")))
-            found[f"{resource.get('site')}/{item.get('name')}"] = IPv4Network(str(interface.network))
+            found.add((f"{resource.get('site')}/{item.get('name')}", IPv4Network(str(interface.network))))
     for resource in venue.of_type(tokens.AWS_SUBNET, tokens.GCP_SUBNETWORK, tokens.HCLOUD_NETWORK_SUBNET):
         declared = resource.get(RANGE_PATHS[resource.type])
         if isinstance(declared, str):
-            found[resource.name] = IPv4Network(declared)
+            found.add((resource.name, IPv4Network(declared)))
     return found
 
 

@@ -20,6 +20,10 @@ APART_KINDS: tuple[DomainKind, ...] = ("site", "metro", "provider_region")
 """Domains of which no single one may hold all engines, or all monitors."""
 
 
+SHARE_DIGITS = 3
+"""The plan scales powers a little apart, which fixes the order of proposers and is no concentration."""
+
+
 class Placement(Settings):
     """Bounds of the placement."""
 
@@ -318,7 +322,7 @@ def share_of_a_provider(venue: Venue, settings: Shares) -> Iterator[Blocker]:
     total = sum(power.values())
     for domain in venue.membership.all("provider"):
         held = sum(share for name, share in power.items() if name in venue.membership.members(domain))
-        if held > settings.provider_share_max * total:
+        if round(held / max(1, total), SHARE_DIGITS) > settings.provider_share_max:
             yield Blocker(cause=_share(domain, held, total), urns=_members(venue, domain, "validator"))
 
 

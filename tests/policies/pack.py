@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -15,8 +16,6 @@ from google.protobuf import empty_pb2
 from pulumi.runtime.proto import analyzer_pb2, analyzer_pb2_grpc
 
 import offline
-from offline import policies
-from offline.processes import Nursery
 from offline.values import encode
 
 CHECKOUT = Path(__file__).parents[2]
@@ -48,10 +47,10 @@ class Pack:
 
     def __init__(self, topology: Path) -> None:
         environment = {**os.environ, "PULUMI_CONFIG": json.dumps({"diversite:topology": str(topology)})}
-        self._nursery = Nursery(CHECKOUT, environment, lambda _line: None)
-        command = policies.command(Path(sys.executable), "127.0.0.1:1", PACK)
-        child = self._nursery.start("the pack", command, tells_port=True)
-        self._channel = grpc.insecure_channel(f"127.0.0.1:{child.port()}")
+        command = [sys.executable, "-u", "-m", "pulumi.policy", "127.0.0.1:1", str(PACK)]
+        self._process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
+        assert self._process.stdout is not None
+        self._channel = grpc.insecure_channel(f"127.0.0.1:{int(self._process.stdout.readline())}")
         self._stub = analyzer_pb2_grpc.AnalyzerStub(self._channel)
         self.information = self._stub.GetAnalyzerInfo(empty_pb2.Empty())
 
@@ -89,7 +88,8 @@ class Pack:
     def close(self) -> None:
         """End the process."""
         self._channel.close()
-        self._nursery.close()
+        self._process.terminate()
+        self._process.communicate()
 
 
 def _finding(item: Any, urn: str) -> Finding:

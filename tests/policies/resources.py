@@ -15,9 +15,9 @@ import pulumi
 import pulumi_aws as aws
 import pulumi_gcp as gcp
 import pulumi_hcloud as hcloud
+from pulumi import ResourceOptions
 
 from components.lab.resources import Host, HostArgs, NetworkAttachment
-from pulumi import ResourceOptions
 
 Declare = Callable[[str, ResourceOptions], object]
 
@@ -121,7 +121,7 @@ def disks(name: str, options: ResourceOptions) -> None:
     )
 
 
-def group(name: str, options: ResourceOptions, ingress: list[dict[str, Any]], role: str = "entry") -> None:
+def group(name: str, options: ResourceOptions, ingress: list[Any], role: str = "entry") -> None:
     """A security group that lets something in."""
     aws.ec2.SecurityGroup(name, vpc_id="vpc-1", ingress=ingress, tags=tags(role), opts=options)
 
@@ -191,12 +191,19 @@ def _open_ports_failing(name: str, options: ResourceOptions) -> None:
     group(f"{name}-all", options, [{"protocol": "-1", "from_port": 0, "to_port": 0, "ipv6_cidr_blocks": ["::/0"]}])
     lab_host(f"{name}-lab", options, firewall=None)
     lab_host(f"{name}-lab-open", options, firewall="hook input priority filter; policy drop;\ntcp dport 22 accept\n")
-    gossip = {"ip_protocol": "tcp", "from_port": 26656, "to_port": 26656, "cidr_ipv4": "0.0.0.0/0"}
+    gossip: dict[str, Any] = {"ip_protocol": "tcp", "from_port": 26656, "to_port": 26656, "cidr_ipv4": "0.0.0.0/0"}
     aws.vpc.SecurityGroupIngressRule(f"{name}-rule", security_group_id="sg", **gossip, tags=tags(), opts=options)
-    open_ssh = {"type": "ingress", "protocol": "tcp", "from_port": 22, "to_port": 22, "cidr_blocks": ["0.0.0.0/0"]}
+    open_ssh: dict[str, Any] = {
+        "type": "ingress",
+        "protocol": "tcp",
+        "from_port": 22,
+        "to_port": 22,
+        "cidr_blocks": ["0.0.0.0/0"],
+    }
     aws.ec2.SecurityGroupRule(f"{name}-old", security_group_id="sg", **open_ssh, opts=options)
-    gcp.compute.Firewall(f"{name}-gcp", network="n", allows=[{"protocol": "tcp", "ports": ["3389"]}], opts=options)
-    rule = {"direction": "in", "protocol": "tcp", "port": "any", "source_ips": ["0.0.0.0/0"]}
+    desktop: Any = {"protocol": "tcp", "ports": ["3389"]}
+    gcp.compute.Firewall(f"{name}-gcp", network="n", allows=[desktop], opts=options)
+    rule: Any = {"direction": "in", "protocol": "tcp", "port": "any", "source_ips": ["0.0.0.0/0"]}
     hcloud.Firewall(f"{name}-hcloud", rules=[rule], labels=labels(), opts=options)
 
 
@@ -220,7 +227,7 @@ def _identity_failing(name: str, options: ResourceOptions) -> None:
 
 
 def _default_network_failing(name: str, options: ResourceOptions) -> None:
-    everything = {"protocol": "-1", "from_port": 0, "to_port": 0, "self": True}
+    everything: Any = {"protocol": "-1", "from_port": 0, "to_port": 0, "self": True}
     aws.ec2.DefaultSecurityGroup(f"{name}-group", ingress=[everything], tags={"venue": "v"}, opts=options)
     aws.ec2.DefaultVpc(f"{name}-vpc", tags={"venue": "v"}, opts=options)
     gcp.compute.Network(f"{name}-gcp", opts=options)
@@ -236,7 +243,7 @@ def _default_network_passing(name: str, options: ResourceOptions) -> None:
 
 
 def _balancers(name: str, options: ResourceOptions, seconds: int, failures: int) -> None:
-    check = {"interval": seconds, "unhealthy_threshold": failures}
+    check: Any = {"interval": seconds, "unhealthy_threshold": failures}
     aws.lb.TargetGroup(f"{name}-aws", health_check=check, tags={"venue": "v"}, opts=options)
     gcp.compute.HealthCheck(
         f"{name}-gcp",
@@ -315,7 +322,7 @@ def _unpinned(name: str, options: ResourceOptions) -> None:
 def _groups(name: str, options: ResourceOptions, *, spread: bool) -> None:
     strategy = "spread" if spread else "cluster"
     aws.ec2.PlacementGroup(f"{name}-aws", strategy=strategy, tags={"venue": "v"}, opts=options)
-    domains = {"availability_domain_count": 8} if spread else {"vm_count": 2, "collocation": "COLLOCATED"}
+    domains: Any = {"availability_domain_count": 8} if spread else {"vm_count": 2, "collocation": "COLLOCATED"}
     gcp.compute.ResourcePolicy(f"{name}-gcp", group_placement_policy=domains, opts=options)
     kind = "spread" if spread else "packed"
     hcloud.PlacementGroup(f"{name}-hcloud", type=kind, labels={"venue": "v"}, opts=options)
@@ -339,6 +346,16 @@ def _careless_disks(name: str, options: ResourceOptions) -> None:
     volume(f"{name}-aws", options)
     gcp.compute.Disk(f"{name}-gcp", zone="europe-west2-a", labels=labels(), opts=options)
     hcloud.Volume(f"{name}-hcloud", size=10, location="nbg1", labels=labels(), opts=options)
+
+
+def _careless_hosts_and_disks(name: str, options: ResourceOptions) -> None:
+    _careless_signers(name, options)
+    _careless_disks(f"{name}-disk", options)
+
+
+def _tagged(name: str, options: ResourceOptions) -> None:
+    every_host(name, options)
+    lab_host(f"{name}-lab", options)
 
 
 def _downloads(name: str, options: ResourceOptions) -> None:
@@ -439,11 +456,11 @@ EXAMPLES: dict[str, Example] = {
     ),
     "signer-replaced-delete-first": Example(
         every_host,
-        lambda name, options: (_careless_signers(name, options), _careless_disks(f"{name}-disk", options)),
+        _careless_hosts_and_disks,
     ),
     "signer-ignores-boot-changes": Example(every_host, _careless_signers),
     "no-signer-disk-from-snapshot": Example(disks, _snapshots),
-    "tagged": Example(lambda name, options: (every_host(name, options), lab_host(f"{name}-lab", options)), _untagged),
+    "tagged": Example(_tagged, _untagged),
     "machine-known-and-small": Example(
         every_host,
         lambda name, options: (
