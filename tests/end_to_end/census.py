@@ -10,10 +10,12 @@ import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from lab import commands, world
+from lab import commands
 from lab.process import start_ticks
 
 KINDS = ("net", "mnt", "pid")
+LOOP = "NAME,BACK-INO,BACK-MAJ:MIN"
+"""A loop device and its file: by number, since a path would be the lab's own."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,10 +26,10 @@ class Census:
     """Whose mounts or words name the directory."""
     namespaces: frozenset[str]
     """Which those processes are in, and this one is not."""
-    images: frozenset[int]
-    """Inodes of the disks' files."""
-    loops: frozenset[int]
-    """Inodes that loop devices hold, of the whole machine."""
+    disks: frozenset[str]
+    """Loop devices that those processes have mounted."""
+    loops: frozenset[str]
+    """Loop devices of the whole machine, each with the file that it holds."""
     files: frozenset[str]
     """Names in the directory."""
     mounts: frozenset[str]
@@ -39,11 +41,12 @@ class Census:
     def of(cls, directory: Path) -> Census:
         """Count what belongs to a directory of labs."""
         processes = frozenset(pid for pid in _pids() if _names(pid, directory))
+        loops = frozenset(commands.run(["losetup", "--list", "--noheadings", "--raw", "--output", LOOP]).splitlines())
         return cls(
             processes=processes,
             namespaces=frozenset(_namespaces(processes)) - frozenset(_namespaces([os.getpid()])),
-            images=frozenset(path.stat().st_ino for path in directory.glob("**/data*.img")),
-            loops=frozenset(world.loop_inodes()),
+            disks=_disks(processes, loops),
+            loops=loops,
             files=frozenset(path.name for path in directory.glob("*") if path.name != ".lock"),
             mounts=frozenset(_mounts(os.getpid()).splitlines()),
             addresses=frozenset(commands.run(["ip", "-brief", "address"]).splitlines()),
@@ -51,7 +54,7 @@ class Census:
 
     def without(self, other: Census) -> Census:
         """What is here and not there."""
-        return replace(self, namespaces=self.namespaces - other.namespaces, images=self.images - other.images)
+        return replace(self, namespaces=self.namespaces - other.namespaces, disks=self.disks - other.disks)
 
     def left_of(self, during: Census, before: Census) -> list[str]:
         """What is still there of a lab that was seen `during`, and what the machine has that it had not `before`."""
@@ -59,7 +62,7 @@ class Census:
         return sorted(
             [f"process {pid}" for pid in self.processes - before.processes]
             + [f"namespace {name}" for name in alive & during.namespaces]
-            + [f"loop device on inode {inode}" for inode in self.loops & during.images]
+            + [f"disk {loop}" for loop in self.loops & during.disks]
             + [f"file {name}" for name in self.files - before.files]
             + [f"mount {line}" for line in self.mounts - before.mounts]
             + [f"address {line}" for line in self.addresses - before.addresses]
@@ -79,6 +82,11 @@ def _mounts(pid: int) -> str:
         return Path(f"/proc/{pid}/mountinfo").read_text(encoding="utf-8")
     except OSError:
         return ""
+
+
+def _disks(processes: frozenset[int], loops: frozenset[str]) -> frozenset[str]:
+    mounted = {word for pid in processes for word in _mounts(pid).split() if word.startswith("/dev/loop")}
+    return frozenset(loop for loop in loops if loop.split()[0] in mounted)
 
 
 def _words(pid: int) -> str:

@@ -24,7 +24,7 @@ from tests.end_to_end.census import Census
 ROOT = Path(__file__).parents[2]
 SHARED = (".venv", ".tools")
 """Too large to copy, and the same for every checkout."""
-NOT_COPIED = (*SHARED, ".*", "tests", "docs", "build", "__pycache__", "*.egg-info")
+NOT_COPIED = (*SHARED, ".*", "tests", "docs", "build", "*.egg-info")
 SECONDS_MAX = 300
 """A command that takes longer hangs."""
 
@@ -35,6 +35,8 @@ class Checkout:
 
     directory: Path
     environment: Mapping[str, str] = field(default_factory=dict)
+    prefix: tuple[str, ...] = ()
+    """Goes before every command: who runs it."""
 
     @classmethod
     def make(cls, directory: Path) -> Checkout:
@@ -60,7 +62,7 @@ class Checkout:
 
     def command(self, *arguments: str) -> list[str]:
         """The words of `diversite …`."""
-        return [str(self.directory / ".venv" / "bin" / "diversite"), *arguments]
+        return [*self.prefix, str(self.directory / ".venv" / "bin" / "diversite"), *arguments]
 
     def run(self, *arguments: str, status: int = 0) -> str:
         """Run `diversite …` to its end and give all that it printed; fail unless it ends as expected."""

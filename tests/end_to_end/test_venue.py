@@ -120,6 +120,17 @@ def test_a_link_of_another_preference_touches_its_ends_alone(venue: Checkout, re
     )
 
 
+def test_a_venue_that_does_not_meet_its_objectives_is_not_built(venue: Checkout) -> None:
+    """Every blocker is told, and nothing is declared: there is no such lab."""
+    text = venue.topology_file(FOUR).read_text(encoding="utf-8")
+    venue.topology_file("blind").write_text(
+        text.replace("  dub: {site: dub, machine: t3.small}\n", ""), encoding="utf-8"
+    )
+    printed = venue.run("lab", "up", "blind", status=2)
+    assert "survive[0]: the venue continues when any one site is lost: no monitor is left" in printed
+    assert [lab.name for lab in control.labs()] == [LAB]
+
+
 def test_what_a_reboot_took_is_told_and_made_anew(venue: Checkout, rehearsal: Rehearsal) -> None:
     """With pid 1 everything ends; `refresh` says so of each resource, and `up` brings the venue back."""
     made = [it for it in offline.state(venue.project, LAB).resources if it.custom and it.type.startswith("lab:")]
