@@ -121,6 +121,14 @@ def test_the_lab_knows_no_topologies() -> None:
     assert {name for _, name in _imports("lab") if _top(name) == "diversite"} == {"diversite.errors"}
 
 
+def test_the_architecture_page_walks_every_package() -> None:
+    """Whoever adds a package says where a run meets it."""
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    packages = [path.parent for part in ALLOWED for path in sorted((ROOT / part).rglob("__init__.py"))]
+    of_code = [path for path in packages if len(list(path.glob("*.py"))) > 1 and path.name != "abci"]
+    assert [str(path.relative_to(ROOT)) for path in of_code if f"{path.name}/" not in page] == []
+
+
 def test_no_part_imports_the_tests() -> None:
     """What is shipped does without what tries it."""
     assert [str(path) for part in ALLOWED for path, name in _imports(part) if _top(name) == "tests"] == []
