@@ -7,16 +7,30 @@ Three ways in, all of them data in and data out; none prints, progress goes to a
     record(program)                             a callable, in this process: what components' tests assert on
 
 What is refused, each by its name and with what to do instead, is listed in `refusals.py`; `docs/offline.md` tells the
-rest.
+rest. Names are imported when they are first used: a preview does without most of them.
 """
 
 from __future__ import annotations
 
-from offline.project import Project
-from offline.recording import Recording, record
-from offline.results import Diagnostic, Event, Outcome, PolicyFinding, Preview, Resource, Step
-from offline.run import StackState, destroy, preview, refresh, state, take_over, up
-from offline.values import UNKNOWN, Secret, plain
+import importlib
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from offline.previewing import preview
+    from offline.project import Project
+    from offline.recording import Recording, record
+    from offline.results import Diagnostic, Event, Outcome, PolicyFinding, Preview, Resource, Step
+    from offline.run import StackState, destroy, refresh, state, take_over, up
+    from offline.values import UNKNOWN, Secret, plain
+
+_HOMES: Final = {
+    "previewing": ("preview",),
+    "project": ("Project",),
+    "recording": ("Recording", "record"),
+    "results": ("Diagnostic", "Event", "Outcome", "PolicyFinding", "Preview", "Resource", "Step"),
+    "run": ("StackState", "destroy", "refresh", "state", "take_over", "up"),
+    "values": ("UNKNOWN", "Secret", "plain"),
+}
 
 __all__ = [
     "UNKNOWN",
@@ -40,3 +54,10 @@ __all__ = [
     "take_over",
     "up",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    for module, names in _HOMES.items():
+        if name in names:
+            return getattr(importlib.import_module(f"offline.{module}"), name)
+    raise AttributeError(f"module 'offline' has no attribute {name!r}")

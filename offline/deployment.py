@@ -13,7 +13,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
 from diversite.errors import OfflineError
 from offline import paths, urns
@@ -25,8 +25,7 @@ from offline.providers import Provider, Registry
 from offline.removal import remove_all
 from offline.results import Diagnostic, Event, OnEvent, PolicyFinding, Resource, Severity, Step
 from offline.values import UNKNOWN, UNKNOWN_TEXT, Properties, has_unknown, keep_secrecy, mark_secret
-
-PARALLEL_DEFAULT: Final = 16
+from offline.wishes import PARALLEL_DEFAULT
 
 
 class InterruptedByUserError(OfflineError):

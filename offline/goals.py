@@ -97,7 +97,7 @@ def _read(request: Any) -> Goal:
         inputs=decode(request.object),
         dependencies=tuple(sorted(request.dependencies)),
         property_dependencies={
-            key: tuple(sorted(item.urns)) for key, item in sorted(request.propertyDependencies.items()) if item.urns
+            key: tuple(sorted(item.urns)) for key, item in sorted(request.propertyDependencies.items())
         },
         provider=request.provider,
         providers=dict(request.providers),

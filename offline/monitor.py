@@ -24,9 +24,7 @@ from offline.project import StackConfiguration
 from offline.refusals import refusal
 from offline.results import Severity
 from offline.values import Properties, decode, encode, plain
-
-Invoke = Mapping[str, Any] | Callable[[Properties], Mapping[str, Any]]
-"""What a function call answers: the result, or a callable from plain arguments to the result."""
+from offline.wishes import Invoke
 
 # Claimed although it is refused: the SDK then sends the request, and the refusal can name what was asked for.
 _CLAIMED: Final = (
@@ -198,15 +196,15 @@ class EngineLog(engine_pb2_grpc.EngineServicer):
         return engine_pb2.RequirePulumiVersionResponse()
 
 
-def serve(monitor: Monitor, log: EngineLog, parallel: int) -> tuple[grpc.Server, str]:
-    """A server for both services on the loopback, and its address."""
+def serve(monitor: Monitor, log: EngineLog, parallel: int, port: int = 0) -> tuple[grpc.Server, str]:
+    """A server for both services on the loopback, and its address; `port` 0 takes a free one."""
     server = grpc.server(
         futures.ThreadPoolExecutor(max_workers=2 * parallel + 4, thread_name_prefix="monitor"),
         options=_GRPC_CHANNEL_OPTIONS,
     )
     resource_pb2_grpc.add_ResourceMonitorServicer_to_server(cast(Any, _Guarded(monitor)), server)
     engine_pb2_grpc.add_EngineServicer_to_server(cast(Any, _Guarded(log)), server)
-    port = server.add_insecure_port("127.0.0.1:0")
+    port = server.add_insecure_port(f"127.0.0.1:{port}")
     server.start()
     return server, f"127.0.0.1:{port}"
 

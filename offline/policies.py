@@ -7,9 +7,8 @@ it would rewrite what the program declared, and a policy that asks for it counts
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from pathlib import Path
 from typing import Any, Final
 
 import grpc
@@ -25,8 +24,8 @@ from offline.processes import Child
 from offline.project import Project, StackConfiguration
 from offline.results import Enforcement, PolicyFinding
 from offline.values import encode
+from offline.wishes import PolicyConfiguration
 
-POLICY_FILE: Final = "PulumiPolicy.yaml"
 _AT_ONCE: Final = 4  # the pack's server has four threads
 _LEVELS: Final[dict[int, Enforcement]] = {
     analyzer_pb2.ADVISORY: "advisory",
@@ -36,9 +35,6 @@ _LEVELS: Final[dict[int, Enforcement]] = {
 }
 _LEVEL_NUMBERS: Final = {name: number for number, name in _LEVELS.items()}
 _SEVERITY_PREFIX: Final = "POLICY_SEVERITY_"
-
-PolicyConfiguration = Mapping[str, str | Mapping[str, Any]]
-"""Policy name to its enforcement level, or to its configuration with `enforcementLevel` among the keys."""
 
 
 class PolicyPack:
@@ -141,33 +137,27 @@ class PolicyPack:
 
 
 class Background:
-    """A pack that is asked while a preview goes on, which waits for no answer; the findings are there at the end."""
+    """A pack that is asked while a preview goes on, which waits neither for its start nor for its answers."""
 
-    def __init__(self, pack: PolicyPack) -> None:
-        self._pack = pack
+    def __init__(self, join: Callable[[], PolicyPack]) -> None:
+        """`join` gives the pack once it is ready."""
         self._pool = ThreadPoolExecutor(max_workers=_AT_ONCE, thread_name_prefix="policies")
+        self._pack = self._pool.submit(join)
         self._asked: list[Future[list[PolicyFinding]]] = []
 
     def analyze(self, state: ResourceState, goal: Goal | None, provider: ResourceState | None) -> list[PolicyFinding]:
         """Nothing yet."""
-        self._asked.append(self._pool.submit(self._pack.analyze, state, goal, provider))
+        self._asked.append(self._pool.submit(lambda: self._pack.result().analyze(state, goal, provider)))
         return []
+
+    def pack(self) -> PolicyPack:
+        """The pack, once it is ready; raises what kept it from being."""
+        return self._pack.result()
 
     def findings(self) -> list[PolicyFinding]:
         """All findings, in the order of asking, once the last is there."""
         self._pool.shutdown(wait=True)
         return [finding for future in self._asked for finding in future.result()]
-
-
-def command(python: Path, engine_address: str, pack: Path) -> list[str]:
-    """What starts a pack.
-
-    Raises:
-        OfflineError: the directory holds none.
-    """
-    if not (pack / POLICY_FILE).exists():
-        raise OfflineError(f"{pack} holds no {POLICY_FILE}; name the directory of a policy pack.")
-    return [str(python), "-u", "-m", "pulumi.policy", engine_address, str(pack)]
 
 
 def _options(state: ResourceState, goal: Goal | None) -> Any:

@@ -98,10 +98,12 @@ class Nursery:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="nursery")
         self._children: list[Child] = []
 
-    def start(self, name: str, command: Sequence[str | Path], *, tells_port: bool = False) -> Child:
+    def start(
+        self, name: str, command: Sequence[str | Path], *, tells_port: bool = False, pass_fds: tuple[int, ...] = ()
+    ) -> Child:
         """A new child; with `tells_port` its first line of output is kept for `Child.port`."""
         words = [str(word) for word in command]
-        process = self._thread.submit(_spawn, name, words, self._directory, self._environment).result()
+        process = self._thread.submit(self._spawn, name, words, pass_fds).result()
         child = Child(name, process, self._on_line, tells_port=tells_port)
         self._children.append(child)
         return child
@@ -112,23 +114,23 @@ class Nursery:
             child.stop()
         self._thread.shutdown()
 
-
-def _spawn(name: str, command: list[str], directory: Path, environment: Mapping[str, str]) -> subprocess.Popen[str]:
-    try:
-        return subprocess.Popen(
-            [*_dies_with_parent(), *command],
-            cwd=directory,
-            env=dict(environment),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            encoding="utf-8",
-            errors="replace",
-            process_group=0,
-        )
-    except OSError as error:
-        raise OfflineError(f"{name} cannot be started: {error}") from error
+    def _spawn(self, name: str, command: list[str], pass_fds: tuple[int, ...]) -> subprocess.Popen[str]:
+        try:
+            return subprocess.Popen(
+                [*_dies_with_parent(), *command],
+                cwd=self._directory,
+                env=dict(self._environment),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+                encoding="utf-8",
+                errors="replace",
+                process_group=0,
+                pass_fds=pass_fds,
+            )
+        except OSError as error:
+            raise OfflineError(f"{name} cannot be started: {error}") from error
 
 
 def _dies_with_parent() -> list[str]:

@@ -21,12 +21,13 @@ from diversite.errors import OfflineError
 from offline.checkpoint import Deployment as State
 from offline.deployment import Deployment, Settings
 from offline.journal import Journal
-from offline.monitor import EngineLog, Invoke, Monitor
+from offline.monitor import EngineLog, Monitor
 from offline.passphrase import Crypter
 from offline.project import StackConfiguration
 from offline.providers import Answer, Declared, Registry
 from offline.results import Diagnostic, Resource
 from offline.values import Secret
+from offline.wishes import Invoke
 
 Program = Callable[[], Awaitable[None] | None]
 

@@ -1,4 +1,4 @@
-"""What a caller can do with a stack: preview, up, destroy, refresh, look at its state, take one over."""
+"""What a caller can do to a stack: up, destroy, refresh; look at its state, take one over."""
 
 from __future__ import annotations
 
@@ -13,11 +13,13 @@ from offline import checkpoint, urns
 from offline.checkpoint import ResourceState
 from offline.deployment import Deployment
 from offline.journal import Journal, locked
+from offline.previewing import preview_of
 from offline.project import Project
 from offline.providers import cloud_refusal
 from offline.results import Outcome, Preview, Resource, Step
-from offline.session import Order, Session, Wishes, opened
+from offline.session import Session, opened
 from offline.values import Properties, mark_secret
+from offline.wishes import Order, Wishes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,18 +30,6 @@ class StackState:
     outputs: Properties
     pending: tuple[tuple[str, str], ...]
     """Operation and URN of what a killed run left under way."""
-
-
-def preview(project: Project, stack: str, **wishes: Unpack[Wishes]) -> Preview:
-    """What `up` would do. Changes nothing, needs no cloud, login or network.
-
-    A program that fails, a refused resource or a mandatory finding does not raise: `Preview.ok` is False and the
-    diagnostics tell all of it at once.
-
-    Raises:
-        OfflineError: there is nothing to preview: no project, an unreadable state, a plugin that does not start.
-    """
-    return _preview(Order(project, stack, wishes))
 
 
 def up(project: Project, stack: str, **wishes: Unpack[Wishes]) -> Outcome:
@@ -53,7 +43,7 @@ def up(project: Project, stack: str, **wishes: Unpack[Wishes]) -> Outcome:
     """
     order = Order(project, stack, wishes)
     with locked(project.lock_file(stack)):
-        before = _preview(order)
+        before = preview_of(order)
         _refuse_clouds(before, project)
         return _apply(order, before) if before.ok else _stopped_before(order, before)
 
@@ -110,26 +100,6 @@ def take_over(project: Project, stack: str, text: str) -> None:
         if problems := checkpoint.problems(deployment.resources):
             raise OfflineError("the given state is not whole: " + "; ".join(problems))
         Journal(deployment, project.state_file(stack)).commit()
-
-
-def _preview(order: Order) -> Preview:
-    began = time.monotonic()
-    with opened(order, preview=True) as session:
-        succeeded = session.run_program()
-        session.deployment.finish(succeeded=succeeded)
-        if succeeded or session.deployment.states:
-            session.judge()
-        deployment = session.deployment
-        return Preview(
-            project=order.project.name,
-            stack=order.stack,
-            resources=tuple(deployment.results.values()),
-            diagnostics=tuple(deployment.diagnostics),
-            policies=tuple(deployment.findings),
-            policies_run=session.pack.policies if session.pack else (),
-            outputs=deployment.outputs,
-            seconds=time.monotonic() - began,
-        )
 
 
 def _apply(order: Order, before: Preview) -> Outcome:

@@ -4,80 +4,56 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import signal
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
-from typing import Any, Final, TypedDict
+from typing import Final
 
-from diversite.errors import OfflineError
-from offline import checkpoint, policies
-from offline.deployment import PARALLEL_DEFAULT, Deployment, Settings
+from offline import checkpoint
+from offline.commands import (
+    ORGANIZATION,
+    PACK_NAME,
+    environment_of,
+    pack_command,
+    plugin_command,
+    plugin_name,
+)
+from offline.deployment import Deployment, Settings
 from offline.journal import Journal
-from offline.monitor import EngineLog, Invoke, Monitor, serve
+from offline.monitor import EngineLog, Monitor, serve
 from offline.plugins import Plugin
-from offline.policies import Background, PolicyConfiguration, PolicyPack
+from offline.policies import Background, PolicyPack
 from offline.processes import Child, Nursery
-from offline.project import Project
 from offline.providers import Declared, Provider, Registry, cloud_refusal
-from offline.results import Event, OnEvent, Severity
+from offline.results import Event, Preview, Severity
+from offline.wishes import Order
 
 _PROGRAM_FILE: Final = Path(__file__).with_name("program.py")
-_ORGANIZATION: Final = "organization"
-
-
-class Wishes(TypedDict, total=False):
-    """What a caller may ask for beside project and stack."""
-
-    config: Mapping[str, Any] | None
-    """Goes over the stack's file; a key without a namespace is the project's; a `Secret` is kept secret."""
-    policies: Path | str | None
-    """The directory of a policy pack."""
-    policy_config: PolicyConfiguration | None
-    invokes: Mapping[str, Invoke] | None
-    """Answers to function calls, by token. A call without an answer is an error."""
-    on_event: OnEvent | None
-    """Called from several threads."""
-    parallel: int
-    """Steps under way at once."""
-    stop: threading.Event | None
-    """Setting it ends the run as an interrupt does."""
-
-
-class Order:
-    """What one run is to do."""
-
-    def __init__(self, project: Project, stack: str, wishes: Wishes) -> None:
-        self.project = project
-        self.stack = stack
-        pack = wishes.get("policies")
-        self.config = wishes.get("config") or {}
-        self.policies = None if pack is None else Path(pack).resolve()
-        self.policy_config = wishes.get("policy_config") or {}
-        self.invokes = wishes.get("invokes") or {}
-        self.on_event = wishes.get("on_event")
-        self.parallel = wishes.get("parallel", PARALLEL_DEFAULT)
-        self.stop = wishes.get("stop")
 
 
 class Session:
     """A run under way. Made by `opened`."""
 
-    def __init__(self, order: Order, *, preview: bool) -> None:
+    def __init__(self, order: Order, *, preview: bool, head_start: HeadStart | None = None) -> None:
+        """`head_start`: children that were started before this could be."""
         self.order = order
         self.preview = preview
         self.configuration = order.project.configuration(order.stack, order.config)
-        self.nursery = Nursery(order.project.directory, self._environment(), self._line)
+        head_start = head_start or HeadStart(nursery=self._nursery())
+        self.nursery = head_start.nursery
         self.journal = self._journal()
         self.registry = Registry(self._start_provider)
         self.deployment = Deployment(self._settings(), self.journal, self.registry, order.on_event)
         self.pack: PolicyPack | None = None
         self._background: Background | None = None
-        self._monitor = Monitor(self.deployment, self.configuration, order.invokes, organization=_ORGANIZATION)
-        self._server, self.address = serve(self._monitor, EngineLog(self._log), order.parallel)
-        self._waiting: dict[str, Child] = {}
+        self.monitor = Monitor(self.deployment, self.configuration, order.invokes, organization=ORGANIZATION)
+        self.engine_log = EngineLog(self.log)
+        self._server, self.address = serve(self.monitor, self.engine_log, order.parallel, head_start.port)
+        self._waiting = dict(head_start.plugins)
+        self._waiting_pack = head_start.pack
         self._program: Child | None = None
         if order.stop is not None:
             self.deployment.stopping = order.stop
@@ -85,12 +61,19 @@ class Session:
     def run_program(self) -> bool:
         """Run the project's program to its end; whether it succeeded."""
         program = self._program = self._start_program()
-        pack = self._start_pack()
+        self.prepare()
+        self._instruct(program)
+        return self.ended(program.wait())
+
+    def prepare(self) -> None:
+        """Have the pack and the plugins there for a program."""
+        pack = self._waiting_pack or self._start_pack()
         self._start_plugins()
         if pack is not None:
-            self._join_pack(pack)
-        self._instruct(program)
-        status = program.wait()
+            self._expect_pack(pack)
+
+    def ended(self, status: int) -> bool:
+        """Whether a program that ended with this status succeeded; says so when nobody else did."""
         if status != 0 and not self.deployment.stopping.is_set() and not self._has_errors():
             self.deployment.diagnose("error", f"the program ended with status {status}.")
         return status == 0 and not self.deployment.stopping.is_set() and not self._has_errors()
@@ -98,6 +81,7 @@ class Session:
     def judge(self) -> None:
         """What the pack says of the resources one by one, if it was asked meanwhile, and of the stack."""
         if self._background is not None:
+            self.pack = self._background.pack()
             for finding in self._background.findings():
                 self.deployment.report(finding)
         if self.pack is not None:
@@ -113,6 +97,20 @@ class Session:
             for finding in self.pack.analyze_stack(resources):
                 deployment.report(finding)
 
+    def told(self, seconds: float) -> Preview:
+        """What a preview came to."""
+        deployment = self.deployment
+        return Preview(
+            project=self.order.project.name,
+            stack=self.order.stack,
+            resources=tuple(deployment.results.values()),
+            diagnostics=tuple(deployment.diagnostics),
+            policies=tuple(deployment.findings),
+            policies_run=self.pack.policies if self.pack else (),
+            outputs=deployment.outputs,
+            seconds=seconds,
+        )
+
     def close(self) -> None:
         """End everything that was started."""
         if self.pack is not None:
@@ -125,12 +123,19 @@ class Session:
         """The user wants it to end: first no new steps, then ask the providers to give up."""
         self.deployment.stopping.set()
         if times == 1:
-            self._log("warning", "interrupted: no new step is taken, running ones are finished.", "")
+            self.log("warning", "interrupted: no new step is taken, running ones are finished.", "")
         else:
-            self._log("warning", "interrupted again: the program is ended and the providers are asked to give up.", "")
+            self.log("warning", "interrupted again: the program is ended and the providers are asked to give up.", "")
             if self._program is not None:
                 self._program.process.terminate()
             self.registry.cancel()
+
+    def log(self, severity: Severity, message: str, urn: str) -> None:
+        """A line of the program or of a plugin; what was said already is not said again."""
+        said = any(item.message in message for item in self.deployment.diagnostics)
+        if severity == "error" and (said or self.deployment.stopping.is_set()):
+            return  # the program's traceback of what was said already
+        self.deployment.diagnose(severity, message, urn)
 
     def _journal(self) -> Journal:
         path = self.order.project.state_file(self.order.stack)
@@ -146,12 +151,6 @@ class Session:
             collects=self.preview,
             parallel=self.order.parallel,
         )
-
-    def _log(self, severity: Severity, message: str, urn: str) -> None:
-        said = any(item.message in message for item in self.deployment.diagnostics)
-        if severity == "error" and (said or self.deployment.stopping.is_set()):
-            return  # the program's traceback of what was said already
-        self.deployment.diagnose(severity, message, urn)
 
     def _has_errors(self) -> bool:
         return any(item.severity == "error" for item in self.deployment.diagnostics)
@@ -169,7 +168,7 @@ class Session:
             "monitor": self.address,
             "project": self.order.project.name,
             "stack": self.order.stack,
-            "organization": _ORGANIZATION,
+            "organization": ORGANIZATION,
             "program": str(self.order.project.program),
             "directory": str(self.order.project.directory),
             "config": dict(self.configuration.values),
@@ -183,31 +182,30 @@ class Session:
             program.process.stdin.close()
 
     def _start_pack(self) -> Child | None:
-        if self.order.policies is None:
-            return None
-        return self.nursery.start(
-            "the policy pack",
-            policies.command(self.order.project.python, self.address, self.order.policies),
-            tells_port=True,
-        )
+        words = pack_command(self.order, self.address)
+        return self.nursery.start(PACK_NAME, words, tells_port=True) if words else None
 
-    def _join_pack(self, child: Child) -> None:
-        self.pack = PolicyPack(child)
-        self.pack.configure(
+    def _expect_pack(self, child: Child) -> None:
+        if self.preview:
+            self._background = self.deployment.analyzer = Background(lambda: self._join_pack(child))
+        else:
+            self.pack = self.deployment.analyzer = self._join_pack(child)
+
+    def _join_pack(self, child: Child) -> PolicyPack:
+        pack = PolicyPack(child)
+        pack.configure(
             self.order.project, self.order.stack, self.configuration, self.order.policy_config, preview=self.preview
         )
-        self._background = Background(self.pack) if self.preview else None
-        self.deployment.analyzer = self._background or self.pack
+        return pack
 
     def _start_plugins(self) -> None:
         for package in self.order.project.plugins:
-            self._waiting[package] = self._spawn_plugin(package)
+            if package not in self._waiting:
+                self._waiting[package] = self._spawn_plugin(package)
 
     def _spawn_plugin(self, package: str) -> Child:
-        executable = self.order.project.plugins[package]
-        if not executable.exists():
-            raise OfflineError(f"{executable}, which Pulumi.yaml names as the plugin {package}, is not there.")
-        return self.nursery.start(f"the plugin {package}", [executable, self.address], tells_port=True)
+        words = plugin_command(self.order.project, package, self.address)
+        return self.nursery.start(plugin_name(package), words, tells_port=True)
 
     def _start_provider(self, package: str) -> Provider:
         if package not in self.order.project.plugins:
@@ -219,20 +217,23 @@ class Session:
         plugin.greet(self.address, self.order.project.plugins[package])
         return plugin
 
-    def _environment(self) -> dict[str, str]:
-        return {
-            **os.environ,
-            "PULUMI_PROJECT": self.order.project.name,
-            "PULUMI_STACK": self.order.stack,
-            "PULUMI_ORGANIZATION": _ORGANIZATION,
-            "PULUMI_DRY_RUN": "true" if self.preview else "false",
-            "PULUMI_CONFIG": json.dumps(dict(self.configuration.values)),
-            "PULUMI_CONFIG_SECRET_KEYS": json.dumps(sorted(self.configuration.secret_keys)),
-        }
+    def _nursery(self) -> Nursery:
+        environment = environment_of(self.order, self.configuration, preview=self.preview)
+        return Nursery(self.order.project.directory, environment, self._line)
 
     def _line(self, line: str) -> None:
         if self.order.on_event is not None:
             self.order.on_event(Event(kind="output", message=line))
+
+
+@dataclass(kw_only=True)
+class HeadStart:
+    """Children that were started before the session that will talk to them, and the port that they were told."""
+
+    nursery: Nursery
+    port: int = 0
+    pack: Child | None = None
+    plugins: dict[str, Child] = field(default_factory=dict)
 
 
 @contextlib.contextmanager

@@ -81,7 +81,7 @@ def toy_project(directory: Path, text: str = "", *, extra: Mapping[str, str] | N
     plugin.write_text(_script(world))
     plugin.chmod(0o755)
     (directory / "Pulumi.yaml").write_text(
-        "name: toys\nruntime: python\nstackConfigDir: stacks\n"
+        f"name: toys\nruntime:\n  name: python\n  options:\n    virtualenv: {sys.prefix}\nstackConfigDir: stacks\n"
         "plugins:\n  providers:\n    - name: toy\n      path: plugin\n"
     )
     for name, content in (extra or {}).items():
