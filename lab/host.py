@@ -6,6 +6,7 @@ second joins them. A host's record is written last, so a host without a record w
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import hashlib
 import os
@@ -80,6 +81,8 @@ def delete(world: World, name: str) -> None:
     data = INSIDE / "hosts" / name / "data"
     if world.is_mounted(data):
         world.run(["umount", "--lazy", str(data)])
+    with contextlib.suppress(OSError):  # a host without a disk
+        world.seen(world.layout.inside(world.layout.image(name))).unlink()
     shutil.rmtree(world.layout.host(name), ignore_errors=True)
 
 
@@ -175,11 +178,11 @@ def _setting_path(name: str) -> str:
 
 
 def _mount_disk(world: World, inputs: HostInputs) -> None:
-    image = world.layout.image(inputs.name)
-    make_image(image, inputs.data_mebibytes)
     inside = world.layout.inside
+    image = inside(world.layout.image(inputs.name))
+    make_image(world.seen(image), inputs.data_mebibytes)
     data = inside(world.layout.host(inputs.name) / "data")
-    world.run(["mount", "-o", "loop,noatime", str(inside(image)), str(data)])
+    world.run(["mount", "-o", "loop,noatime", str(image), str(data)])
 
 
 def _delete_links(world: World, name: str) -> None:

@@ -99,9 +99,14 @@ class Layout:
         """The directory of a service's rotated logs; `current` is the newest."""
         return self.host(host) / "log" / service
 
+    @property
+    def disks(self) -> Path:
+        """The images of hosts' disks."""
+        return self.directory / "disks"
+
     def image(self, host: str) -> Path:
-        """The file that holds a host's disk."""
-        return self.host(host) / "data.img"
+        """The file that holds a host's disk; where it is in memory, it exists only inside."""
+        return self.disks / f"{host}.img"
 
     def inside(self, path: Path) -> Path:
         """Where a path of the lab's directory is found inside the namespaces."""

@@ -16,17 +16,21 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 from diversite.errors import LabError
 from lab import commands
 from lab.files import JsonObject, locked, read_json, write_json
-from lab.layout import Layout, labs_directory
+from lab.layout import INSIDE, Layout, labs_directory
 from lab.process import Process, processes_in
 
 RECORD_VERSION = 1
 START_SECONDS_MAX = 10.0
 END_SECONDS_MAX = 10.0
 _GONE = ".gone-"
+
+FileIdentity: TypeAlias = tuple[str, int]
+"""A file by its device (`major:minor`) and inode."""
 
 
 @dataclass(frozen=True)
@@ -176,7 +180,7 @@ def _build(name: str, owner: str, seed: int, layout: Layout) -> World:
 
 
 def _lay_down(name: str, owner: str, seed: int, layout: Layout) -> JsonObject:
-    for directory in (layout.scan, layout.staging, layout.wires, layout.relay, layout.hosts):
+    for directory in (layout.scan, layout.staging, layout.wires, layout.relay, layout.hosts, layout.disks):
         directory.mkdir(parents=True)
     layout.directory.chmod(0o755)
     record: JsonObject = {
@@ -247,11 +251,12 @@ def _probe_wires(world: World) -> str:
 def _probe_images(world: World) -> bool:
     if world.record["userNamespace"]:
         return False
-    image, place = world.layout.staging / "probe.img", world.layout.staging / "probe"
+    place = world.layout.staging / "probe"
     place.mkdir()
-    make_image(image, mebibytes=1)
     inside = world.layout.inside
-    mount = ["mount", "-o", "loop", str(inside(image)), str(inside(place))]
+    image = world.seen(inside(world.layout.image("probe")))
+    make_image(image, mebibytes=1)
+    mount = ["mount", "-o", "loop", str(inside(world.layout.image("probe"))), str(inside(place))]
     mounted = commands.attempt([*world.entering(), *mount]).returncode == 0
     if mounted:
         world.run(["umount", str(inside(place))])
@@ -288,6 +293,7 @@ def _remove(layout: Layout) -> bool:
 def _end(layout: Layout) -> None:
     _await_start(layout)
     process = _process(layout)
+    images = image_files(layout)
     # The process that waits for pid 1 shares its mounts.
     waiting = process.parent() if process else None
     if process and not process.kill(END_SECONDS_MAX):
@@ -296,8 +302,8 @@ def _end(layout: Layout) -> None:
         )
     if waiting:
         wait_until(lambda: not waiting.alive(), END_SECONDS_MAX)
-    if not wait_until(lambda: not loop_devices(layout.directory), END_SECONDS_MAX, pause_seconds=0.01):
-        raise LabError(f"loop devices still hold files of {layout.directory}: {loop_devices(layout.directory)}")
+    if not wait_until(lambda: not images & loop_files(), END_SECONDS_MAX, pause_seconds=0.01):
+        raise LabError(f"loop devices still hold disks of {layout.directory}; `losetup --list` shows them")
 
 
 def _await_start(layout: Layout) -> None:
@@ -308,22 +314,25 @@ def _await_start(layout: Layout) -> None:
         fcntl.flock(lock, fcntl.LOCK_EX)
 
 
-def loop_devices(directory: Path) -> list[str]:
-    """The loop devices whose file is in this directory, by inode: the path that the kernel tells is the lab's own."""
-    images = {path.stat().st_ino for path in directory.glob("hosts/*/data*.img")}
-    return [device for device, inode in _loops() if inode in images] if images else []
+def image_files(layout: Layout) -> set[FileIdentity]:
+    """The images of a lab's disks, by what a loop device tells of its file: its path is the lab's own."""
+    process = _process(layout)
+    running = process and process.alive()
+    inside = INSIDE / layout.disks.name
+    disks = Path(f"/proc/{process.pid}/root{inside}") if process and running else layout.disks
+    try:
+        found = [path.stat() for path in disks.glob("*.img")]
+    except OSError:  # it ended meanwhile, or is another user's
+        return set()
+    return {(f"{os.major(it.st_dev)}:{os.minor(it.st_dev)}", it.st_ino) for it in found}
 
 
-def loop_inodes() -> set[int]:
-    """The inodes of the files that this machine's loop devices hold."""
-    return {inode for _, inode in _loops()}
-
-
-def _loops() -> list[tuple[str, int]]:
+def loop_files() -> set[FileIdentity]:
+    """The files that this machine's loop devices hold."""
     if not any(Path("/sys/block").glob("loop*/loop")):
-        return []
-    listed = commands.run(["losetup", "--list", "--noheadings", "--raw", "--output", "NAME,BACK-INO"])
-    return [(name, int(inode)) for name, inode in (line.split() for line in listed.splitlines())]
+        return set()
+    listed = commands.run(["losetup", "--list", "--noheadings", "--raw", "--output", "BACK-MAJ:MIN,BACK-INO"])
+    return {(device, int(inode)) for device, inode in (line.split() for line in listed.splitlines())}
 
 
 def _tail(path: Path, lines: int = 10) -> str:

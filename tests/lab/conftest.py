@@ -10,9 +10,9 @@ import pytest
 
 from lab import world
 from lab.inputs import HostInputs, WireInputs
-from lab.layout import DIRECTORY_VARIABLE
+from lab.layout import DIRECTORY_VARIABLE, Layout
 from lab.process import start_ticks
-from lab.world import World
+from lab.world import FileIdentity, World
 
 NAME = "tested"
 OWNER = "tests/tested"
@@ -25,7 +25,7 @@ def labs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setenv(DIRECTORY_VARIABLE, str(directory))
     links = set(os.listdir("/sys/class/net"))
     yield directory
-    images = {path.stat().st_ino for path in directory.glob("**/data*.img")}
+    images = image_files(directory)
     for name in world.names():
         world.down(name)
     assert residue(directory, images) == []
@@ -38,10 +38,15 @@ def made(labs: Path) -> World:
     return world.create(NAME, OWNER)
 
 
-def residue(directory: Path, images: set[int]) -> list[str]:
+def image_files(directory: Path) -> set[FileIdentity]:
+    """The disks of all labs of a directory."""
+    return {file for lab in directory.glob("*") if lab.is_dir() for file in world.image_files(Layout(lab))}
+
+
+def residue(directory: Path, images: set[FileIdentity]) -> list[str]:
     """What is left of the labs of a directory: processes in their mounts, loop devices on their images, files."""
     processes = [f"process {pid}" for pid in _pids() if str(directory) in _mounts(pid)]
-    loops = [f"loop device on inode {inode}" for inode in images & world.loop_inodes()]
+    loops = [f"loop device on {file}" for file in images & world.loop_files()]
     files = [str(path) for path in directory.glob("*") if path.name != ".lock"]
     return processes + loops + files
 

@@ -18,7 +18,7 @@ from lab.files import read_json, write_json
 from lab.process import Process
 from lab.world import World
 from tests.lab.builder import build
-from tests.lab.conftest import NAME, OWNER, residue
+from tests.lab.conftest import NAME, OWNER, image_files, residue
 
 pytestmark = pytest.mark.lab
 
@@ -85,7 +85,7 @@ def test_down_accepts_what_is_gone(labs: Path) -> None:
 def test_down_removes_everything(labs: Path) -> None:
     """After down there is no process, mount, loop device or file; the fixture looks again at the end."""
     build()
-    images = {path.stat().st_ino for path in labs.glob("**/data*.img")}
+    images = image_files(labs)
     assert residue(labs, images)
     assert world.down(NAME) is True
     assert residue(labs, images) == []
@@ -106,7 +106,7 @@ def test_a_maker_killed_at_any_moment_leaves_what_down_removes(labs: Path) -> No
     """Kill -9 of up at random moments: down always cleans."""
     for delay in _moments(seed=1):
         _kill_builder_after(delay)
-        images = {path.stat().st_ino for path in labs.glob("**/data*.img")}
+        images = image_files(labs)
         world.down(NAME)
         assert residue(labs, images) == [], f"killed after {delay:.3f} s"
 
