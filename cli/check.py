@@ -36,7 +36,8 @@ def _judge(names: list[str], form: Format) -> int:
     from cli import sarif, verdicts
     from cli.console import new_console
 
-    every = [verdicts.judged(resolve(name)) for name in names]
+    files = {file.path.resolve(): file for file in map(resolve, names)}
+    every = [verdicts.judged(file) for file in files.values()]
     code = max(each.exit_code for each in every)
     if form == "json":
         write(verdicts.as_json(every))

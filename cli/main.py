@@ -13,6 +13,7 @@ import typer
 from cli import lab
 from cli.check import check
 from cli.console import new_console
+from cli.drill import drill
 from cli.preview import preview
 from cli.whatif import whatif
 from diversite.errors import DiversiteError
@@ -23,6 +24,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 
 
@@ -37,6 +39,7 @@ def _tell_version(wanted: bool) -> None:
 app.command("check")(check)
 app.command("whatif")(whatif)
 app.command("preview")(preview)
+app.command("drill")(drill)
 app.add_typer(lab.app, name="lab")
 
 

@@ -110,6 +110,8 @@ def resolve(text: str) -> StackFile:
         return StackFile(path=near(STACKS / f"{text}.yaml"))
     if of_lab(text).name == text and of_lab(text).topology in topologies():
         return StackFile(path=near(STACKS / f"{of_lab(text).topology}.yaml"), stack=text)
+    if path.is_file():
+        return StackFile(path=path)
     raise _unknown(text)
 
 

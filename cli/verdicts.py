@@ -25,6 +25,9 @@ STATUS = {MET: "met", NOT_MET: "not met", WRONG: "wrong"}
 TOLD_MAX = 3
 """How many failures of one objective are told without `--explain`."""
 
+IDS_WHOLE_COLUMNS = 80
+"""A terminal of that width leaves room beside the longest id, which is then copied without a break."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Judged:
@@ -62,11 +65,12 @@ def judged(file: StackFile, *, remedies: bool = True) -> Judged:
 
     try:
         planned = plan(stackfile.load(file.path))
+        verdict = judge(planned, remedies=remedies)
     except TopologyError as error:
         return Judged(file=file, problems=error.problems)
     except DiversiteError as error:
         return Judged(file=file, problems=(f"{file.path}: {error}",))
-    return Judged(file=file, plan=planned, verdict=judge(planned, remedies=remedies))
+    return Judged(file=file, plan=planned, verdict=verdict)
 
 
 def as_text(each: Judged, console: Console) -> None:
@@ -135,6 +139,7 @@ def _met(verdict: Verdict, console: Console) -> None:
     for finding in verdict.findings:
         if finding.met:
             rows.add_row("[green]✓[/green]", _escaped(finding.id), _escaped(finding.wish), _escaped(finding.margin))
+    rows.columns[1].no_wrap = console.width >= IDS_WHOLE_COLUMNS
     if rows.row_count:
         console.print(rows)
 

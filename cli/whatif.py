@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -58,17 +57,16 @@ def meant(text: str, planned: Plan) -> Domain:
 
 
 def _called(text: str, planned: Plan) -> list[Domain]:
-    """The domains of that name; those of which it is a part only where it is none's whole name."""
-    from diversite.domains import KINDS, domains_of
+    """The domains of that name; those of which it is the last part only where it is none's whole name."""
+    from diversite.domains import ALIASES, KINDS, domains_of
 
-    wanted, membership = _folded(text), domains_of(planned)
-    domains = [domain for kind in KINDS for domain in membership.all(kind)]
-    whole = [domain for domain in domains if wanted in _names(domain, [domain.identity, *_keys(domain, planned)])]
-    return whole or [domain for domain in domains if wanted in _names(domain, [domain.identity.rpartition("/")[2]])]
-
-
-def _names(domain: Domain, identities: Iterable[str]) -> frozenset[str]:
-    return frozenset(_folded(name) for identity in identities for name in (identity, f"{domain.kind}:{identity}"))
+    kind, colon, name = _folded(text).rpartition(":")
+    said = kind.replace("-", "_")
+    kinds = ALIASES.get(said, (said,)) if colon else KINDS
+    membership = domains_of(planned)
+    domains = [domain for one in KINDS if one in kinds for domain in membership.all(one)]
+    whole = [domain for domain in domains if name in map(_folded, (domain.identity, *_keys(domain, planned)))]
+    return whole or [domain for domain in domains if name == _folded(domain.identity.rpartition("/")[2])]
 
 
 def _keys(domain: Domain, planned: Plan) -> list[str]:

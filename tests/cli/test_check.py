@@ -177,6 +177,12 @@ def test_all_judges_every_topology(run: Run, folder: Path) -> None:
     assert ran.code == 1
 
 
+def test_a_file_is_judged_once(run: Run) -> None:
+    """A stack and the file that it names are one."""
+    ran = run("check", "lab", EUROPE, "europe", "--format", "json")
+    assert len(ran.json["stacks"]) == 1
+
+
 def test_nothing_heavy_is_loaded_and_nothing_is_reached() -> None:
     """A check loads no SDK, no graph library and no template engine, and opens no connection."""
     words = [sys.executable, "-c", IN_A_PROCESS, "check", "--format", "json", UNMET, EUROPE]

@@ -49,6 +49,7 @@ def test_losing_too_much_halts_safely(run: Run) -> None:
         ("neso", "control_area:neso"),
         ("site:euw3-az1", "site:aws/eu-west-3/euw3-az1"),
         ("par", "site:aws/eu-west-3/euw3-az1"),
+        ("region:EU-WEST-2", "provider_region:aws/eu-west-2"),
         ("country:gb", "country:GB"),
         ("synchronous-area:nordic", "synchronous_area:nordic"),
         ("validator-hel", "host:validator-hel"),
