@@ -1,0 +1,160 @@
+"""`diversite drill`: break a running venue on purpose, time it, and compare with the prediction.
+
+Ends 0 only if every fault bit, every prediction was true, and no acknowledged order was lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from cli.stacks import FLAGSHIP, LabStack, near, resolve
+
+if TYPE_CHECKING:
+    from diversite.outcome import Outcome
+    from drills.comparison import Finding
+    from drills.drill import Report
+
+FIGURES = {
+    "outcome": "outcome",
+    "gap_seconds": "longest gap s",
+    "rto_seconds": "recovery s",
+    "p50_ms": "p50 ms",
+    "p99_ms": "p99 ms",
+    "resume_seconds": "resumes s",
+}
+"""What is predicted, and how its column is called."""
+
+
+def drill(  # noqa: PLR0913, PLR0917  a parameter an option
+    stack: Annotated[str, typer.Argument(help="A topology in stacks/, or its lab's stack.")] = FLAGSHIP,
+    faults: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[FAULT…]", help="`[WORD:]KIND:NAME`, such as kill:host:validator-par; none: the set."),
+    ] = None,
+    repeat: Annotated[int, typer.Option(min=1, help="How often each fault.")] = 1,
+    seed: Annotated[int, typer.Option(help="Decides the orders; repetition n has seed + n.")] = 7,
+    hold: Annotated[float, typer.Option(min=3, help="How many seconds a fault lasts.")] = 15,
+    keep: Annotated[bool, typer.Option("--keep", help="Leave the lab running.")] = False,
+) -> None:
+    """Break a venue fault by fault under load, and print what was predicted against what was measured.
+
+    A fault's words: kill, pause, cut-off, power-off for hosts and sites; cut, one-way, slow, loss for links. `diversite
+    whatif --list` names what can fail. Exit code 1: a prediction was wrong, a fault did not bite, or an order was lost.
+    """
+    from cli.console import new_console
+    from drills import course
+    from drills.drill import Phases, calm_of
+    from drills.faults import parse, standard_set
+
+    console = new_console()
+    venue = LabStack(topology=resolve(stack).name)
+    chosen = (
+        [parse(text, venue.name, venue.plan) for text in faults] if faults else standard_set(venue.name, venue.plan)
+    )
+    planned = course.Course(
+        stack=venue.topology,
+        lab=venue.name,
+        plan=venue.plan,
+        faults=tuple(chosen),
+        repeat=repeat,
+        seed=seed,
+        phases=Phases(hold_seconds=hold),
+    )
+    lab = _Lab(venue, console, keep)
+    lab.bring_up()
+    try:
+        directory = course.begin(planned)
+        console.print(f"predictions are written down; results in {near(directory)}", soft_wrap=True)
+        with console.status(f"{len(chosen)} faults, each {repeat} times") as status:
+            reports = course.run(planned, directory, lambda report: status.console.print(_line(report)))
+    finally:
+        lab.leave()
+    _tell(reports, calm_of(venue.plan), console)
+    raise typer.Exit(0 if all(report.passed for report in reports) else 1)
+
+
+class _Lab:
+    """The lab of a venue, brought up where it does not run, and taken down after."""
+
+    def __init__(self, venue: LabStack, console: Console, keep: bool) -> None:
+        self._venue, self._console, self._keep = venue, console, keep
+
+    def bring_up(self) -> None:
+        from cli.lab.up import deploy
+        from lab import world
+
+        if world.find(self._venue.name) is None:
+            deploy(self._venue, self._console)
+
+    def leave(self) -> None:
+        from cli.lab.up import tear_down
+
+        if self._keep:
+            self._console.print(f"left running: diversite lab down {self._venue.topology} removes it")
+        else:
+            tear_down(self._venue, self._console)
+
+
+def _line(report: Report) -> str:
+    wrong = [f"{it.name} {it.measured}, predicted {it.predicted}" for it in report.findings if not it.is_true]
+    wrong += [f"did not bite: {it.what}" for it in report.evidence if not it.bit]
+    return f"[green]✓[/green] {report.fault}" if report.passed else f"[red]✗[/red] {report.fault}: {'; '.join(wrong)}"
+
+
+def _tell(reports: Sequence[Report], calm: Outcome, console: Console) -> None:
+    from cli.console import new_table
+
+    rows = new_table("fault", *FIGURES.values(), "whole s", "acknowledged", "lost", "twice", "books", "bit")
+    for report in reports:
+        _add(rows, report)
+    console.print(rows)
+    _tell_calm(reports, calm, console)
+    true = sum(report.passed for report in reports)
+    console.print(f"{true} of {len(reports)} as predicted", style="bold green" if true == len(reports) else "bold red")
+
+
+def _add(rows: Table, report: Report) -> None:
+    found = {finding.name: finding for finding in report.findings}
+    cells = [_cell(found[name]) if name in found else "-" for name in FIGURES]
+    measured = report.measured
+    whole = "[red]never[/red]" if measured.heal_seconds is None else f"{measured.heal_seconds:.1f}"
+    counts = (measured.orders_lost, measured.orders_duplicated)
+    rows.add_row(
+        report.fault,
+        *cells,
+        whole,
+        str(measured.acknowledged),
+        *(str(count) if not count else f"[red]{count}[/red]" for count in counts),
+        "[red]differ[/red]" if report.safety.forks else "equal",
+        "yes" if report.bit else "[red]no[/red]",
+    )
+
+
+def _cell(finding: Finding) -> str:
+    """What was measured, below it what was predicted."""
+    mark = finding.measured if finding.is_true else f"[red]✗ {finding.measured}[/red]"
+    predicted = finding.predicted.replace("_", " ")
+    return f"{mark.replace('_', ' ')}\n[dim]{predicted}[/dim]"
+
+
+def _tell_calm(reports: Sequence[Report], calm: Outcome, console: Console) -> None:
+    """How the venue did before each fault: where this differs, the failure is not to blame."""
+    p50 = [report.calm_ms[0] for report in reports if report.calm_ms[0]]
+    p99 = [report.calm_ms[1] for report in reports if report.calm_ms[1]]
+    if p50 and p99 and calm.latency:
+        console.print(
+            f"before the faults: p50 {min(p50):.0f} to {max(p50):.0f} ms, predicted {calm.latency.p50_ms.low:.0f} to "
+            f"{calm.latency.p50_ms.high:.0f}; p99 {min(p99):.0f} to {max(p99):.0f} ms, predicted "
+            f"{calm.latency.p99_ms.low:.0f} to {calm.latency.p99_ms.high:.0f}"
+        )
+    shares = [report.pressure.share for report in reports if report.pressure.is_high and report.pressure.share]
+    if shares:
+        console.print(
+            f"something waited for a core up to {max(shares):.0%} of the time: these times are the machine's too",
+            style="yellow",
+        )

@@ -1,0 +1,86 @@
+"""A course of drills: every fault so often, each repetition with its seed, all of it written down."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from diversite.outcome import Outcome
+from diversite.plan import Plan
+from drills import chaos, results
+from drills.drill import Drill, Phases, Report, calm_of
+from drills.faults import Fault
+from drills.observer import Observer
+
+
+@dataclass(frozen=True, kw_only=True)
+class Course:
+    """What is to be drilled; the lab runs."""
+
+    stack: str
+    """The topology's name, by which the repetition is had again."""
+    lab: str
+    plan: Plan
+    faults: tuple[Fault, ...]
+    phases: Phases
+    repeat: int = 1
+    seed: int = 7
+    """Of the first repetition; each next has one more."""
+
+    def repetitions(self) -> Iterator[tuple[Fault, int]]:
+        """Each fault with its seed, all faults once before any comes again."""
+        for number in range(self.repeat):
+            for fault in self.faults:
+                yield fault, self.seed + number
+
+
+def begin(course: Course) -> Path:
+    """Make the folder of a run and write down what is predicted, before anything is broken."""
+    directory = results.begin(course.stack, course.seed, _arguments(course))
+    results.predictions(directory, _predicted(course))
+    return directory
+
+
+def run(course: Course, directory: Path, on_report: Callable[[Report], None]) -> list[Report]:
+    """Drill every repetition; each is reported, and written to the folder, as it ends."""
+    reports: list[Report] = []
+    predicted = _predicted(course)
+    with Observer(course.lab, course.plan) as observer:
+        drill = Drill(course.lab, course.plan, observer, course.phases)
+        for number, (fault, seed) in enumerate(course.repetitions(), start=1):
+            at = directory / f"{number:03}-{_as_file_name(fault.name)}"
+            reports.append(_repetition(course, drill, fault, predicted[fault.name], seed, at))
+            on_report(reports[-1])
+            results.summaries(directory, reports, calm_of(course.plan))
+    return reports
+
+
+def _repetition(  # noqa: PLR0913, PLR0917  one repetition's whole surroundings
+    course: Course, drill: Drill, fault: Fault, predicted: Outcome, seed: int, at: Path
+) -> Report:
+    at.mkdir()
+    told = results.of_outcome(predicted)
+    experiment = chaos.experiment(course.stack, fault.name, seed, course.phases, told)
+    results.write(at / "experiment.json", experiment)
+    drill.await_whole()
+    try:
+        report = drill.run(fault, predicted, seed, at)
+    finally:
+        results.keep_logs(course.lab, at / "logs")
+    results.write(at / "report.json", results.of_report(report))
+    results.write(at / "journal.json", chaos.journal(experiment, report, results.Events(at / "events.jsonl").read()))
+    return report
+
+
+def _predicted(course: Course) -> Mapping[str, Outcome]:
+    return {fault.name: fault.predicted() for fault in course.faults}
+
+
+def _arguments(course: Course) -> Mapping[str, object]:
+    names = [fault.name for fault in course.faults]
+    return {"faults": names, "repeat": course.repeat, "phases": course.phases}
+
+
+def _as_file_name(text: str) -> str:
+    return "".join(letter if letter.isalnum() else "-" for letter in text)

@@ -1,0 +1,181 @@
+"""One fault in a running lab: predicted, injected under load, measured, healed, and checked.
+
+`Drill.run` does all of it for one fault and returns a `Report`; it prints nothing. Who calls it brings the lab up.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from diversite.outcome import Outcome, predict
+from diversite.plan import Host, Plan
+from drills import load, safety
+from drills.comparison import Finding, Instants, Measured, Safety, compare, measure
+from drills.faults import Evidence, Fault
+from drills.observer import Observer
+from drills.pressure import Pressure
+from drills.rehearsal import Rehearsal
+from drills.results import Events
+from lab.world import wait_until
+
+POLL_SECONDS = 0.05
+STARTED_SECONDS_MAX = 30.0
+ORDER_SECONDS_MAX = load.Load(entrances=(), rate=1, seconds=1).order_seconds_max
+"""How long the last orders may stay open after the load is sent."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Phases:
+    """How long each part of a drill lasts, and under which load."""
+
+    rate: float = 20
+    """Orders a second over all entrances."""
+    calm_seconds: float = 6
+    hold_seconds: float = 15
+    back_seconds: float = 5
+    """How long clients go on after the heal began, at least."""
+    converge_seconds_max: float = 90
+    """From the heal until everything must be whole again."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """What a fault did, beside what was said before."""
+
+    fault: str
+    seed: int
+    predicted: Outcome
+    measured: Measured
+    findings: tuple[Finding, ...]
+    evidence: tuple[Evidence, ...]
+    safety: Safety
+    calm_ms: tuple[float | None, float | None]
+    """p50 and p99 before the fault."""
+    pressure: Pressure
+
+    @property
+    def bit(self) -> bool:
+        """Whether the fault did what it was to do, by its own evidence."""
+        return bool(self.evidence) and all(it.bit for it in self.evidence)
+
+    @property
+    def passed(self) -> bool:
+        """Whether the prediction was true of a fault that bit."""
+        return self.bit and all(finding.is_true for finding in self.findings)
+
+
+class Drill:
+    """A lab under observation, to be broken fault by fault."""
+
+    def __init__(self, lab: str, plan: Plan, observer: Observer, phases: Phases) -> None:
+        self._plan = plan
+        self._observer = observer
+        self._rehearsal = Rehearsal(lab, plan, observer)
+        self._phases = phases
+
+    def await_whole(self) -> None:
+        """Wait until every engine commits blocks and every entrance answers; LabError where they do not."""
+        self._rehearsal.await_blocks(self._phases.converge_seconds_max)
+
+    def run(self, fault: Fault, predicted: Outcome, seed: int, directory: Path) -> Report:
+        """Break, measure, heal and check; the order log and the events are written to `directory` as they come."""
+        events, phases, log = Events(directory / "events.jsonl"), self._phases, directory / "orders.jsonl"
+        first, pressure = self._head(), Pressure.now()
+        clients = self._rehearsal.start_load(phases.rate, self._load_seconds, seed, log)
+        try:
+            events.record("load started", rate=phases.rate, seconds=self._load_seconds, seed=seed, height=first)
+            wait_until(lambda: log.exists() and log.stat().st_size > 0, STARTED_SECONDS_MAX, POLL_SECONDS)
+            time.sleep(phases.calm_seconds)
+            instants, evidence = self._strike(fault, events)
+            clients.communicate(timeout=self._load_seconds + STARTED_SECONDS_MAX + ORDER_SECONDS_MAX)
+        finally:
+            clients.kill()
+        lines = load.read(log)
+        found = self._check(fault, lines, first, events)
+        return self._report(fault, predicted, seed, lines, instants, evidence, found, pressure.since())
+
+    def _strike(self, fault: Fault, events: Events) -> tuple[Instants, tuple[Evidence, ...]]:
+        head = self._head()
+        events.record("breaking", fault=fault.name, height=head)
+        broken = fault.inject()
+        events.record("broken", at=broken)
+        try:
+            time.sleep(max(0.0, broken + self._phases.hold_seconds - time.monotonic()))
+            evidence = tuple(fault.evidence())
+            events.record("evidence", signs=[{"what": it.what, "bit": it.bit} for it in evidence])
+        finally:
+            height = max(head, self._head())
+            healed = fault.heal()
+        events.record("healing began", at=healed, height=height)
+        resumed = self._await(lambda: self._head() > height)
+        events.record("resumed", at=resumed)
+        converged = self._await(self._is_whole)
+        events.record("converged", at=converged)
+        return Instants(broken=broken, healed=healed, resumed=resumed, converged=converged), evidence
+
+    def _check(self, fault: Fault, lines: Sequence[load.Line], first: int, events: Events) -> Safety:
+        found = safety.check(self._observer, self._plan, lines, first, self._witnesses(fault))
+        events.record("checked", heights=found.heights, forks=found.forks, missing=found.missing)
+        return found
+
+    def _report(  # noqa: PLR0913, PLR0917  all that a report is made of
+        self,
+        fault: Fault,
+        predicted: Outcome,
+        seed: int,
+        lines: Sequence[load.Line],
+        instants: Instants,
+        evidence: tuple[Evidence, ...],
+        found: Safety,
+        pressure: Pressure,
+    ) -> Report:
+        entrances = list(self._plan.accesses)
+        serving = {number for number, name in enumerate(entrances) if predicted.entrances[name].serves}
+        measured = measure(lines, instants, found, serving, len(entrances))
+        calm = load.summary([line for line in lines if line.settled_seconds < instants.broken])
+        return Report(
+            fault=fault.name,
+            seed=seed,
+            predicted=predicted,
+            measured=measured,
+            findings=compare(predicted, measured),
+            evidence=evidence,
+            safety=found,
+            calm_ms=(calm["p50_ms"], calm["p99_ms"]),
+            pressure=pressure,
+        )
+
+    @property
+    def _load_seconds(self) -> float:
+        return self._phases.calm_seconds + self._phases.hold_seconds + self._phases.back_seconds
+
+    def _head(self) -> int:
+        return max((status["height"] for status in self._observer.statuses().values() if status), default=0)
+
+    def _is_whole(self) -> bool:
+        """Every engine could acknowledge, and at one and the same height all books are equal."""
+        if not all(self._observer.ready(self._plan.of_role("engine")).values()):
+            return False
+        height = min(status["height"] for status in self._observer.statuses().values() if status)
+        hashes = self._observer.hashes(height)
+        return None not in hashes.values() and len(set(hashes.values())) == 1
+
+    def _await(self, condition: Callable[[], bool]) -> float | None:
+        """The instant at which a condition held; None if it did not within the bound."""
+        held = wait_until(condition, self._phases.converge_seconds_max, POLL_SECONDS)
+        return time.monotonic() if held else None
+
+    def _witnesses(self, fault: Fault) -> list[Host]:
+        """A validator that stayed, and one that was struck: each has a chain of its own."""
+        struck = {host.name for host in fault.hosts}
+        validators = self._plan.of_role("validator")
+        stayed = [host for host in validators if host.name not in struck]
+        return [*stayed[:1], *[host for host in validators if host.name in struck][:1]]
+
+
+def calm_of(plan: Plan) -> Outcome:
+    """What the model says of a venue in which nothing is broken."""
+    return predict(plan, [])

@@ -1,0 +1,120 @@
+"""Is there one truth, and is every acknowledged order in it? Asked of every engine and every validator of a lab."""
+
+from __future__ import annotations
+
+import base64
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from diversite import ports
+from diversite.errors import LabError
+from diversite.plan import Host, Plan
+from drills.comparison import Safety
+from drills.load import Line
+from drills.observer import Observer
+from workloads.engine import orders
+
+ATTEMPTS_MAX = 5
+HEIGHTS_PER_ANSWER = 20
+"""How many block identities CometBFT tells at once."""
+Truths = Mapping[int, Mapping[str, str]]
+"""What each host says of each height."""
+
+
+def check(observer: Observer, plan: Plan, lines: Sequence[Line], first: int, witnesses: Sequence[Host]) -> Safety:
+    """Compare all heights from `first` on, and look for every acknowledged order in each witness's own chain."""
+    last = min(status["height"] for status in observer.statuses().values() if status)
+    books, blocks = _books(observer, plan, first, last), _blocks(observer, plan, first, last)
+    keys = [f"{line.client}/{line.key}" for line in lines if line.fate == "acknowledged"]
+    missing, repeated = set[str](), set[str]()
+    for witness in witnesses:
+        found = _executions(observer, witness, range(first, last + 1))
+        missing |= {key for key in keys if not found[key]}
+        repeated |= {key for key in keys if found[key] > 1}
+    return Safety(
+        heights=len(books),
+        forks=(*forks("books", books), *forks("block", blocks)),
+        missing=tuple(sorted(missing)),
+        repeated=tuple(sorted(repeated)),
+        witnesses=tuple(host.name for host in witnesses),
+    )
+
+
+def forks(what: str, truths: Truths) -> Iterable[str]:
+    """The heights at which two hosts say different things."""
+    for height, said in sorted(truths.items()):
+        if len(set(said.values())) > 1:
+            yield f"{what} at {height}: " + ", ".join(f"{host} {value[:16]}" for host, value in sorted(said.items()))
+
+
+def executions(blocks: Iterable[tuple[str, int]]) -> Counter[str]:
+    """How often each order was carried out: its transaction may stand in several blocks, accepted in one alone."""
+    return Counter(identity for identity, code in blocks if code == orders.Code.ACCEPTED)
+
+
+def _books(observer: Observer, plan: Plan, first: int, last: int) -> Truths:
+    truths: dict[int, dict[str, str]] = defaultdict(dict)
+    engines = plan.of_role("engine")
+    urls = [(host, f"http://{host.address}:{ports.ENGINE_HTTP}/hashes?from={first}&to={last}") for host in engines]
+    for (host, _), answer in zip(urls, _ask(observer, urls), strict=True):
+        for block in answer["hashes"]:
+            truths[block["height"]][host.name] = block["app_hash"]
+    return truths
+
+
+def _blocks(observer: Observer, plan: Plan, first: int, last: int) -> Truths:
+    truths: dict[int, dict[str, str]] = defaultdict(dict)
+    runs = [(low, min(last, low + HEIGHTS_PER_ANSWER - 1)) for low in range(first, last + 1, HEIGHTS_PER_ANSWER)]
+    urls = [
+        (host, f"{_rpc(host)}/blockchain?minHeight={low}&maxHeight={high}")
+        for host in plan.of_role("validator")
+        for low, high in runs
+    ]
+    for (host, _), answer in zip(urls, _ask(observer, urls), strict=True):
+        for meta in answer["result"]["block_metas"]:
+            truths[int(meta["header"]["height"])][host.name] = meta["block_id"]["hash"]
+    return truths
+
+
+def _executions(observer: Observer, validator: Host, heights: range) -> Counter[str]:
+    """How often a validator's chain has each order accepted; results are read only where a transaction repeats."""
+    blocks = _ask(observer, [(validator, f"{_rpc(validator)}/block?height={height}") for height in heights])
+    standing = {height: _identities(block) for height, block in zip(heights, blocks, strict=True)}
+    times = Counter(identity for identities in standing.values() for identity in identities)
+    doubtful = [height for height, found in standing.items() if any(times[identity] > 1 for identity in found)]
+    results = _ask(observer, [(validator, f"{_rpc(validator)}/block_results?height={height}") for height in doubtful])
+    codes = {height: _codes(result) for height, result in zip(doubtful, results, strict=True)}
+    accepted = [int(orders.Code.ACCEPTED)]
+    return executions(
+        pair
+        for height, found in standing.items()
+        for pair in zip(found, codes.get(height, accepted * len(found)), strict=True)
+    )
+
+
+def _identities(block: Mapping[str, Any]) -> list[str]:
+    transactions = [base64.b64decode(text) for text in block["result"]["block"]["data"]["txs"] or []]
+    return [orders.identity(orders.decode(each, len(each))) for each in transactions]
+
+
+def _codes(results: Mapping[str, Any]) -> list[int]:
+    return [int(each.get("code", 0)) for each in results["result"]["txs_results"] or []]
+
+
+def _rpc(validator: Host) -> str:
+    return f"http://{validator.address}:{ports.COMETBFT_RPC}"
+
+
+def _ask(observer: Observer, questions: Sequence[tuple[Host, str]]) -> list[Any]:
+    """Every answer, decoded; what was not answered is asked again."""
+    answers: dict[tuple[Host, str], Any] = {}
+    for _ in range(ATTEMPTS_MAX):
+        open_questions = [question for question in questions if question not in answers]
+        for question, answer in zip(open_questions, observer.ask(open_questions), strict=True):
+            if answer.ok:
+                answers[question] = answer.json()
+    if len(answers) < len(set(questions)):
+        host, url = next(question for question in questions if question not in answers)
+        raise LabError(f"{host.name} did not answer {url} in {ATTEMPTS_MAX} attempts; is it at the head again?")
+    return [answers[question] for question in questions]
