@@ -11,8 +11,8 @@ import sys
 from rich.console import Console
 from rich.table import Table
 
-PIPED_COLUMNS = 1_000
-"""Wider than any row; a table takes only what its content needs."""
+PIPED_COLUMNS = 100_000
+"""Wider than any message; a table takes only what its content needs."""
 
 
 def new_console(*, stderr: bool = False, soft_wrap: bool = False) -> Console:

@@ -201,12 +201,15 @@ def _policies(seen: Seen, found: Preview, console: Console) -> None:
     objecting = {cause.policy for cause in seen.causes}
     if quiet := [name for name in found.policies_run if name not in objecting]:
         console.print(Text.assemble((f"✓ {len(quiet)} policies hold: ", "green"), ", ".join(quiet)))
+    by_policy: dict[tuple[str, str, str], list[Cause]] = defaultdict(list)
     for cause in seen.causes:
-        mark, style = ("✗", "bold red") if cause.mandatory else ("!", "yellow")
-        console.print(f"{mark} {cause.policy} ({cause.enforcement}, {cause.severity})", style=style, markup=False)
-        console.print(f"    {cause.message}", markup=False)
-        if cause.urns:
-            console.print(f"    at {_named(cause.urns)}", markup=False)
+        by_policy[cause.policy, cause.enforcement, cause.severity].append(cause)
+    for (policy, enforcement, severity), causes in by_policy.items():
+        mark, style = ("✗", "bold red") if causes[0].mandatory else ("!", "yellow")
+        console.print(f"{mark} {policy} ({enforcement}, {severity})", style=style, markup=False)
+        for cause in causes:
+            at = f" [at {_named(cause.urns)}]" if cause.urns else ""
+            console.print(f"    {cause.message}{at}", markup=False)
 
 
 def _end(seen: Seen, found: Preview, console: Console) -> None:

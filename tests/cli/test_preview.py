@@ -119,7 +119,7 @@ def test_findings_are_grouped_by_cause(capsys: pytest.CaptureFixture[str]) -> No
     out = capsys.readouterr().out
     assert "✓ 1 policies hold: size" in out
     assert "✗ disks-encrypted (mandatory, high)" in out
-    assert "at engine-par, engine-hel" in out
+    assert "a disk is open [at engine-par, engine-hel]" in out
     assert seen.exit_code == 1
 
 
