@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pulumi
-from diversite.judge import judge
 
 from components.venue import Venue, VenueArgs
 from diversite import stackfile
+from diversite.judge import judge
 from diversite.plan import plan
 
 settings = pulumi.Config("diversite")

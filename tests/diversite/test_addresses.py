@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ipaddress import IPv4Network
 from itertools import combinations
 
 import pytest
@@ -58,7 +59,7 @@ def test_exhaustion_is_an_error_that_says_what_to_do() -> None:
 
 def test_a_full_space_is_an_error() -> None:
     """More networks than a space holds are refused by count."""
-    space = addresses.IPv4Network("10.0.0.0/30")
+    space = IPv4Network("10.0.0.0/30")
     with pytest.raises(PlanError, match="all 2 networks are taken"):
         addresses.zip_slots(["a", "b", "c"], space, 31)
 
