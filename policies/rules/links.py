@@ -6,7 +6,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv4Network, ip_interface
-from itertools import combinations
+from itertools import pairwise
 
 from diversite.catalog import catalog
 from policies import facts, tokens
@@ -193,11 +193,11 @@ def addresses_apart(venue: Venue, _settings: Settings) -> Iterator[Blocker]:
 
     Two sites with one network cannot be routed to.
     """
-    networks = sorted(_networks(venue))
+    networks = sorted(_networks(venue), key=lambda named: (named[1], named[0]))
     for name, network in networks:
         if not any(network.subnet_of(space) for space in PRIVATE):
             yield Blocker(cause=f"the network {network} of {name} is not private")
-    for (a, here), (b, there) in combinations(networks, 2):
+    for (a, here), (b, there) in pairwise(networks):  # in order of their addresses, so that neighbours are enough
         if a != b and here.overlaps(there):
             yield Blocker(cause=f"the networks {here} of {a} and {there} of {b} overlap")
     count = Counter(host.address for host in venue.hosts() if host.address)

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 
 from policies import tokens
 from policies.declared import UNKNOWN, Resource
-from policies.facts import HostFact
 from policies.rule import Blocker, Settings, grouped, resource_rule, stack_rule
 from policies.venue import Venue
 
@@ -22,6 +21,7 @@ EARLY = {
 }
 """What must call a person before it is a failure, and the series that tell it."""
 EXPRESSION = re.compile(r"^\s*-?\s*[\"']?expr[\"']?:.*(?:\n\s{6,}(?!\w+:).*)*", re.MULTILINE)
+ADDRESS = re.compile(r"(?<![0-9.])[0-9]{1,3}(?:\.[0-9]{1,3}){3}(?![0-9.])")
 ALWAYS = re.compile(r"vector\(1\)")
 WATCHDOG_ROUTE = re.compile(r"alertname=.{0,4}Watchdog")
 
@@ -41,16 +41,12 @@ def every_node_watched(venue: Venue, _settings: Settings) -> Iterator[Blocker]:
     monitors = [host for host in venue.hosts("monitor") if venue.texts(host.name)]
     if not monitors:
         return
-    texts = {host.name: "\n".join(venue.texts(host.name)) for host in monitors}
+    watched = {host.name: {it for text in venue.texts(host.name) for it in ADDRESS.findall(text)} for host in monitors}
     yield from grouped(
         ("no monitor at another site watches it", host.urn)
         for host in venue.hosts()
-        if host.address and not any(it.site != host.site and _names(texts[it.name], host) for it in monitors)
+        if host.address and not any(it.site != host.site and host.address in watched[it.name] for it in monitors)
     )
-
-
-def _names(text: str, host: HostFact) -> bool:
-    return re.search(rf"(?<![0-9.]){re.escape(str(host.address))}(?![0-9.])", text) is not None
 
 
 @stack_rule(

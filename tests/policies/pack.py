@@ -85,6 +85,11 @@ class Pack:
         request = analyzer_pb2.AnalyzeStackRequest(resources=[_stack_resource(resource) for resource in resources])
         return [_finding(item, "") for item in self._stub.AnalyzeStack(request).diagnostics]
 
+    def cpu_seconds(self) -> float:
+        """The processor time that its process has taken."""
+        fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def close(self) -> None:
         """End the process."""
         self._channel.close()
