@@ -151,6 +151,16 @@ def kill_host(lab: str, host: str) -> None:
     hosts.end_processes(found, host)
 
 
+def power_cut_host(lab: str, host: str) -> int:
+    """End all of a host's processes, keep them down, and take away what its disk had not synced: how many bytes.
+
+    The count takes the filesystem's own bookkeeping in. Needs root, and a host with a disk of its own.
+    """
+    found = _with_host(lab, host)
+    kill_host(lab, host)
+    return hosts.cut_power(found, host)
+
+
 def start_host(lab: str, host: str) -> None:
     """Start all services of a host; those that run go on."""
     found = _with_host(lab, host)

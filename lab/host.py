@@ -14,6 +14,7 @@ import shutil
 import threading
 from collections import defaultdict
 from collections.abc import Iterable
+from pathlib import Path
 
 from diversite.errors import LabError
 from lab import commands
@@ -132,6 +133,25 @@ def sync_data(world: World, name: str) -> None:
         os.close(descriptor)
 
 
+def cut_power(world: World, name: str) -> int:
+    """End a host's processes and leave of its disk what was on the device at that instant; how many bytes were not.
+
+    The device's file is copied before its filesystem may write more to it, and the copy takes its place. LabError for a
+    host without a disk of its own.
+    """
+    data, image = INSIDE / "hosts" / name / "data", world.layout.inside(world.layout.image(name))
+    if not world.is_mounted(data):
+        raise LabError(f"host {name!r} of lab {world.name!r} has no disk of its own, so its power cannot be cut")
+    end_processes(world, name)
+    copy = image.with_suffix(".cut")
+    world.run(["cp", "--sparse=always", str(image), str(copy)])
+    world.run(["umount", str(data)])
+    lost = _bytes_that_differ(world.seen(image), world.seen(copy))
+    world.run(["mv", str(copy), str(image)])
+    world.run(["mount", "-o", "loop,noatime", str(image), str(data)])
+    return lost
+
+
 def short_name(prefix: str, *parts: str) -> str:
     """An interface name of at most 15 characters that is the same for the same parts."""
     return prefix + hashlib.blake2b("\0".join(parts).encode(), digest_size=6).hexdigest()
@@ -183,6 +203,13 @@ def _mount_disk(world: World, inputs: HostInputs) -> None:
     make_image(world.seen(image), inputs.data_mebibytes)
     data = inside(world.layout.host(inputs.name) / "data")
     world.run(["mount", "-o", "loop,noatime", str(image), str(data)])
+
+
+def _bytes_that_differ(a: Path, b: Path, block_bytes: int = 16384) -> int:
+    """How much of two files of one size differs, counted in blocks."""
+    with a.open("rb") as first, b.open("rb") as second:
+        count = -(-a.stat().st_size // block_bytes)
+        return block_bytes * sum(first.read(block_bytes) != second.read(block_bytes) for _ in range(count))
 
 
 def _delete_links(world: World, name: str) -> None:
