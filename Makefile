@@ -1,13 +1,17 @@
 # The two commands of a new clone: `make lab` and `make test`.
-.PHONY: lab test check setup clean
+.PHONY: lab drill test check setup clean
 
 KEEP ?=
+REPEAT ?= 1
 
 setup:
 	@scripts/setup
 
 lab: setup
 	@.venv/bin/diversite lab show $(if $(KEEP),--keep)
+
+drill: setup
+	@.venv/bin/diversite drill --repeat $(REPEAT) $(if $(KEEP),--keep)
 
 test:
 	@scripts/setup dev

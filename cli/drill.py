@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from cli.stacks import FLAGSHIP, LabStack, near, resolve
 
@@ -71,7 +72,7 @@ def drill(  # noqa: PLR0913, PLR0917  a parameter an option
         directory = course.begin(planned)
         console.print(f"predictions are written down; results in {near(directory)}", soft_wrap=True)
         with console.status(f"{len(chosen)} faults, each {repeat} times") as status:
-            reports = course.run(planned, directory, lambda report: status.console.print(_line(report)))
+            reports = course.run(planned, directory, lambda report: status.console.print(_line(report), emoji=False))
     finally:
         lab.leave()
     _tell(reports, calm_of(venue.plan), console)
@@ -125,7 +126,7 @@ def _add(rows: Table, report: Report) -> None:
     whole = "[red]never[/red]" if measured.heal_seconds is None else f"{measured.heal_seconds:.1f}"
     counts = (measured.orders_lost, measured.orders_duplicated)
     rows.add_row(
-        report.fault,
+        Text(report.fault),
         *cells,
         whole,
         str(measured.acknowledged),

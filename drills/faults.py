@@ -128,6 +128,33 @@ class Kill(Fault):
         return instant
 
 
+class PowerCut(Kill):
+    """The hosts without power: processes ended, and of each disk only what had been written down. Needs root."""
+
+    word = "power-cut"
+
+    def inject(self) -> float:
+        instant = super().inject()
+        self._lost = {name: control.power_cut_host(self.lab, name) for name in self._disks}
+        return instant
+
+    def evidence(self) -> Sequence[Evidence]:
+        lost = [
+            Evidence(what=f"{name}: {count} bytes of its disk lost", bit=True) for name, count in self._lost.items()
+        ]
+        whole = Evidence(what=f"{sum(self._lost.values())} bytes lost on all disks", bit=sum(self._lost.values()) > 0)
+        return [*super().evidence(), *lost, whole]
+
+    @property
+    def _disks(self) -> tuple[str, ...]:
+        return tuple(host.name for host in self.hosts if host.data_gib)
+
+    def _require_targets(self) -> None:
+        super()._require_targets()
+        if not self._disks:
+            raise DiversiteError(f"{self.name}: none of {', '.join(self._names)} keeps anything on a disk; kill it")
+
+
 class Pause(Fault):
     """Every process of the hosts stopped: connections stay, nothing answers."""
 
@@ -301,7 +328,7 @@ class Loss(Impaired):
         return lambda inputs: inputs.model_copy(update={"loss_per_million": LOSS_PER_MILLION})
 
 
-HOST_FAULTS: tuple[type[Fault], ...] = (Kill, Pause, CutOff, PowerOff)
+HOST_FAULTS: tuple[type[Fault], ...] = (Kill, PowerCut, Pause, CutOff, PowerOff)
 LINK_FAULTS: tuple[type[Fault], ...] = (Cut, OneWay, Slow, Loss)
 FAULTS: Mapping[str, type[Fault]] = {it.word: it for it in (*HOST_FAULTS, *LINK_FAULTS)}
 """Every fault by its word."""
