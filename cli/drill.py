@@ -120,9 +120,11 @@ def _tell(reports: Sequence[Report], calm: Outcome, console: Console) -> None:
 
 
 def _add(rows: Table, report: Report) -> None:
+    from drills.comparison import told
+
     found = {finding.name: finding for finding in report.findings}
-    cells = [_cell(found[name]) if name in found else "-" for name in FIGURES]
     measured = report.measured
+    cells = [_cell(found[name]) if name in found else told(name, getattr(measured, name)) for name in FIGURES]
     whole = "[red]never[/red]" if measured.heal_seconds is None else f"{measured.heal_seconds:.1f}"
     counts = (measured.orders_lost, measured.orders_duplicated)
     rows.add_row(

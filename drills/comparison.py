@@ -58,6 +58,7 @@ class Measured:
     p50_ms: float | None
     p99_ms: float | None
     resume_seconds: float | None
+    """Of a venue that went on there is none."""
     heal_seconds: float | None
     acknowledged: int
     orders_lost: int
@@ -93,7 +94,7 @@ def measure(
         gap_seconds=_gap_seconds(lines, instants),
         p50_ms=load.percentile(latencies, 50),
         p99_ms=load.percentile(latencies, 99),
-        resume_seconds=_since(instants.healed, instants.resumed),
+        resume_seconds=_since(instants.healed, instants.resumed) if rto is None else None,
         heal_seconds=_since(instants.healed, instants.converged),
         acknowledged=sum(line.fate == "acknowledged" for line in lines),
         orders_lost=lost,
@@ -111,6 +112,15 @@ def compare(predicted: Outcome, measured: Measured) -> tuple[Finding, ...]:
     )
 
 
+def told(name: str, measured: float | None) -> str:
+    """A figure as people read it: seconds to the hundredth, milliseconds and counts whole; `-` of what never came."""
+    return "-" if measured is None else f"{measured:.{_digits(name)}f}"
+
+
+def _digits(name: str) -> int:
+    return 2 if name.endswith("_seconds") else 0
+
+
 def _always(measured: Measured) -> Iterable[Finding]:
     never = {"orders_duplicated": measured.orders_duplicated, "forks": measured.forks}
     yield from (_finding(name, "0", str(count), count == 0) for name, count in never.items())
@@ -120,11 +130,9 @@ def _always(measured: Measured) -> Iterable[Finding]:
 
 
 def _row(row: Row, measured: float | None) -> Finding:
-    """What is compared as it is shown: to the hundredth of a second, to the millisecond."""
-    digits = 2 if row.name.endswith("_seconds") else 0
-    told = "-" if measured is None else f"{measured:.{digits}f}"
+    digits = _digits(row.name)
     truth = measured is not None and row.contains(measured)
-    return _finding(row.name, f"{row.low:.{digits}f} to {row.high:.{digits}f}", told, truth)
+    return _finding(row.name, f"{row.low:.{digits}f} to {row.high:.{digits}f}", told(row.name, measured), truth)
 
 
 def _finding(name: str, predicted: str, measured: str, is_true: bool) -> Finding:

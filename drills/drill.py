@@ -23,6 +23,8 @@ from lab.world import wait_until
 
 POLL_SECONDS = 0.05
 STARTED_SECONDS_MAX = 30.0
+BEHIND_HEIGHTS_MAX = 2
+"""An engine that is further behind than blocks are on their way is not at the head."""
 ORDER_SECONDS_MAX = load.Load(entrances=(), rate=1, seconds=1).order_seconds_max
 """How long the last orders may stay open after the load is sent."""
 
@@ -117,7 +119,10 @@ class Drill:
         return Instants(broken=broken, healed=healed, resumed=resumed, converged=converged), evidence
 
     def _check(self, fault: Fault, lines: Sequence[load.Line], first: int, events: Events) -> Safety:
-        found = safety.check(self._observer, self._plan, lines, first, self._witnesses(fault))
+        head = self._head()
+        if self._await(lambda: self._has_reached(head)) is None:
+            head = min(height or first for height in self._heights())
+        found = safety.check(self._observer, self._plan, lines, range(first, head + 1), self._witnesses(fault))
         events.record("checked", heights=found.heights, forks=found.forks, missing=found.missing)
         return found
 
@@ -153,15 +158,22 @@ class Drill:
         return self._phases.calm_seconds + self._phases.hold_seconds + self._phases.back_seconds
 
     def _head(self) -> int:
-        return max((status["height"] for status in self._observer.statuses().values() if status), default=0)
+        return max((height for height in self._heights() if height is not None), default=0)
 
     def _is_whole(self) -> bool:
-        """Every engine could acknowledge, and at one and the same height all books are equal."""
-        if not all(self._observer.ready(self._plan.of_role("engine")).values()):
+        """Every engine could acknowledge and is at the head, and at one and the same height all books are equal."""
+        heights = self._heights()
+        if None in heights or not all(self._observer.ready(self._plan.of_role("engine")).values()):
             return False
-        height = min(status["height"] for status in self._observer.statuses().values() if status)
-        hashes = self._observer.hashes(height)
-        return None not in hashes.values() and len(set(hashes.values())) == 1
+        known = [height for height in heights if height is not None]
+        hashes = self._observer.hashes(min(known)).values()
+        return max(known) - min(known) <= BEHIND_HEIGHTS_MAX and None not in hashes and len(set(hashes)) == 1
+
+    def _has_reached(self, head: int) -> bool:
+        return all(height is not None and height >= head for height in self._heights())
+
+    def _heights(self) -> list[int | None]:
+        return [status["height"] if status else None for status in self._observer.statuses().values()]
 
     def _await(self, condition: Callable[[], bool]) -> float | None:
         """The instant at which a condition held; None if it did not within the bound."""

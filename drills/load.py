@@ -30,7 +30,9 @@ import aiohttp
 Fate = Literal["acknowledged", "refused", "indeterminate"]
 
 RETRY_PAUSE_SECONDS = 0.05
-"""Between two attempts of one order, so that a venue that refuses at once is not flooded."""
+"""Between the first two attempts of one order; each pause is twice the one before. A constant one floods a venue that
+comes back: its entrances refuse clients that ask too often, and that keeps them refused."""
+RETRY_PAUSE_SECONDS_MAX = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -268,8 +270,13 @@ class _Life:
             if 400 <= status < 500 and ("height" in answer or not self._may_be_under_way):
                 return "refused", answer
             self._may_be_under_way |= status != 503
-            await asyncio.sleep(RETRY_PAUSE_SECONDS)
+            await asyncio.sleep(self._pause_seconds)
         return "indeterminate", {}
+
+    @property
+    def _pause_seconds(self) -> float:
+        doublings = min(self.attempts - 1, 10)
+        return float(min(RETRY_PAUSE_SECONDS_MAX, RETRY_PAUSE_SECONDS * 2**doublings))
 
     async def _attempt(self, session: aiohttp.ClientSession, seconds_max: float) -> tuple[int, dict[str, Any]]:
         entrances = self._load.entrances

@@ -30,6 +30,7 @@ from typing import TYPE_CHECKING, Any
 
 from diversite.domains import Domain
 from diversite.outcome import Outcome
+from drills.comparison import Finding, told
 from lab import commands, world
 
 if TYPE_CHECKING:
@@ -162,12 +163,10 @@ def _first_line(command: Sequence[str]) -> str:
 def _summed(report: Report) -> tuple[str, ...]:
     found = {finding.name: finding for finding in report.findings}
     names = ("outcome", "gap_seconds", "rto_seconds", "p50_ms", "p99_ms", "resume_seconds")
-    cells = [
-        _told(found[name].measured, found[name].predicted, found[name].is_true) if name in found else "-"
-        for name in names
-    ]
-    whole = report.measured.heal_seconds
-    counts = (report.measured.acknowledged, report.measured.orders_lost, report.measured.orders_duplicated)
+    measured = report.measured
+    cells = [_told(found[name]) if name in found else told(name, getattr(measured, name)) for name in names]
+    whole = measured.heal_seconds
+    counts = (measured.acknowledged, measured.orders_lost, measured.orders_duplicated)
     return (
         f"`{report.fault}`",
         *cells,
@@ -179,8 +178,9 @@ def _summed(report: Report) -> tuple[str, ...]:
     )
 
 
-def _told(measured: str, predicted: str, is_true: bool) -> str:
-    return f"{measured} ({predicted})" if is_true else f"**{measured}** ({predicted})"
+def _told(finding: Finding) -> str:
+    measured = finding.measured if finding.is_true else f"**{finding.measured}**"
+    return f"{measured} ({finding.predicted})".replace("_", " ")
 
 
 def _cells(cells: Iterable[str]) -> str:

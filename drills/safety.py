@@ -16,20 +16,24 @@ from drills.observer import Observer
 from workloads.engine import orders
 
 ATTEMPTS_MAX = 5
-HEIGHTS_PER_ANSWER = 20
+BLOCKS_PER_ANSWER = 20
 """How many block identities CometBFT tells at once."""
+HASHES_PER_ANSWER = 500
+"""Half of how many an engine tells at once."""
 Truths = Mapping[int, Mapping[str, str]]
 """What each host says of each height."""
 
 
-def check(observer: Observer, plan: Plan, lines: Sequence[Line], first: int, witnesses: Sequence[Host]) -> Safety:
-    """Compare all heights from `first` on, and look for every acknowledged order in each witness's own chain."""
-    last = min(status["height"] for status in observer.statuses().values() if status)
-    books, blocks = _books(observer, plan, first, last), _blocks(observer, plan, first, last)
+def check(observer: Observer, plan: Plan, lines: Sequence[Line], heights: range, witnesses: Sequence[Host]) -> Safety:
+    """Compare these heights, and look in them for every acknowledged order, in each witness's own chain.
+
+    Every host must have them; what was acknowledged above them counts as missing.
+    """
+    books, blocks = _books(observer, plan, heights), _blocks(observer, plan, heights)
     keys = [f"{line.client}/{line.key}" for line in lines if line.fate == "acknowledged"]
     missing, repeated = set[str](), set[str]()
     for witness in witnesses:
-        found = _executions(observer, witness, range(first, last + 1))
+        found = _executions(observer, witness, heights)
         missing |= {key for key in keys if not found[key]}
         repeated |= {key for key in keys if found[key] > 1}
     return Safety(
@@ -53,28 +57,34 @@ def executions(blocks: Iterable[tuple[str, int]]) -> Counter[str]:
     return Counter(identity for identity, code in blocks if code == orders.Code.ACCEPTED)
 
 
-def _books(observer: Observer, plan: Plan, first: int, last: int) -> Truths:
+def _books(observer: Observer, plan: Plan, heights: range) -> Truths:
     truths: dict[int, dict[str, str]] = defaultdict(dict)
-    engines = plan.of_role("engine")
-    urls = [(host, f"http://{host.address}:{ports.ENGINE_HTTP}/hashes?from={first}&to={last}") for host in engines]
+    urls = [
+        (host, f"http://{host.address}:{ports.ENGINE_HTTP}/hashes?from={run[0]}&to={run[-1]}")
+        for host in plan.of_role("engine")
+        for run in _runs(heights, HASHES_PER_ANSWER)
+    ]
     for (host, _), answer in zip(urls, _ask(observer, urls), strict=True):
         for block in answer["hashes"]:
             truths[block["height"]][host.name] = block["app_hash"]
     return truths
 
 
-def _blocks(observer: Observer, plan: Plan, first: int, last: int) -> Truths:
+def _blocks(observer: Observer, plan: Plan, heights: range) -> Truths:
     truths: dict[int, dict[str, str]] = defaultdict(dict)
-    runs = [(low, min(last, low + HEIGHTS_PER_ANSWER - 1)) for low in range(first, last + 1, HEIGHTS_PER_ANSWER)]
     urls = [
-        (host, f"{_rpc(host)}/blockchain?minHeight={low}&maxHeight={high}")
+        (host, f"{_rpc(host)}/blockchain?minHeight={run[0]}&maxHeight={run[-1]}")
         for host in plan.of_role("validator")
-        for low, high in runs
+        for run in _runs(heights, BLOCKS_PER_ANSWER)
     ]
     for (host, _), answer in zip(urls, _ask(observer, urls), strict=True):
         for meta in answer["result"]["block_metas"]:
             truths[int(meta["header"]["height"])][host.name] = meta["block_id"]["hash"]
     return truths
+
+
+def _runs(heights: range, length: int) -> list[range]:
+    return [heights[at : at + length] for at in range(0, len(heights), length)]
 
 
 def _executions(observer: Observer, validator: Host, heights: range) -> Counter[str]:

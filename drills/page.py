@@ -1,0 +1,77 @@
+"""`docs/drills.md`, made from the folder of a run: python -m drills.page drills/results/RUN > docs/drills.md"""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from drills import comparison, drill, faults
+
+HEAD = """# Drills
+
+A drill breaks a running lab on purpose and compares what happens with what was predicted, in writing, before. It is the
+only thing that turns "survives the loss of a grid" from a claim into a measurement.
+
+    diversite drill STACK [FAULT…] [--repeat N] [--seed S] [--hold SECONDS] [--keep]
+    make drill REPEAT=30
+
+Each fault goes the same way: the prediction is written down; clients send orders at a constant rate to every entrance;
+the fault is injected on everything in its domain at once, and asserts that it bit; it is healed; everything must come
+together again within a bound; then the books of every engine and the blocks of every validator are compared at every
+height, and every acknowledged order is looked for in the chain of a survivor and of one that was struck. The exit code
+is 1 where a prediction was wrong, a fault did nothing, or an order was lost or executed twice.
+
+A recovery time is from the instant at which the fault was whole to the first acknowledgement of an order that was meant
+to be sent after it. The longest gap is between acknowledgements. Percentiles count from the time at which an order was
+meant to be sent, over the orders of entrances that still serve. "Resumes" is from the start of healing to the next
+block, "whole" to the moment when every engine could acknowledge and all books were equal.
+"""
+
+
+def page(run: Path) -> str:
+    """The page, with the results of one run."""
+    return "\n".join([HEAD, *_faults(), "", *_results(run), ""])
+
+
+def main() -> int:
+    """Print the page of the run that is named."""
+    parser = argparse.ArgumentParser(prog="python -m drills.page", description=(__doc__ or "").partition(":")[0])
+    parser.add_argument("run", type=Path, help="a folder of drills/results/")
+    sys.stdout.write(page(parser.parse_args().run))
+    return 0
+
+
+def _faults() -> Iterator[str]:
+    yield "## Faults\n"
+    yield "| word | what it does |"
+    yield "| --- | --- |"
+    for word, kind in faults.FAULTS.items():
+        yield f"| `{word}` | {' '.join((inspect.getdoc(kind) or '').split())} |"
+    yield ""
+    yield "A fault is `word:kind:name`, such as `power-off:site:par` or `slow:link:par-nbg`; `diversite whatif --list`"
+    yield "names every domain that can be struck. Percentiles leave out orders sent within "
+    yield f"{comparison.SETTLING_SECONDS:g} s before the heal."
+
+
+def _results(run: Path) -> Iterator[str]:
+    known: Mapping[str, Any] = json.loads((run / "versions.json").read_text(encoding="utf-8"))
+    arguments, phases = known["arguments"], known["arguments"]["phases"]
+    yield f"## The run {run.name}\n"
+    yield "Measured, and predicted in brackets; a figure in bold was not as predicted.\n"
+    yield (run / "summary.md").read_text(encoding="utf-8").rstrip()
+    yield ""
+    yield (
+        f"Seed {known['seed']}, each fault {arguments['repeat']} times, {phases['rate']:g} orders a second, "
+        f"{phases['hold_seconds']:g} s a fault; at most {drill.Phases().converge_seconds_max:g} s until whole."
+    )
+    told = ", ".join(f"{name} {version}" for name, version in known["programs"].items())
+    yield f"On {known['cores']} cores, kernel {known['kernel']}, Python {known['python']}; {told}; {known['commit']}."
+
+
+if __name__ == "__main__":
+    sys.exit(main())
