@@ -1,0 +1,104 @@
+"""What a run leaves: a replayable experiment, a journal that tells the truth, a summary that hides nothing."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from diversite import stackfile
+from diversite.domains import parse
+from diversite.outcome import predict
+from diversite.plan import plan
+from drills import chaos, page, results
+from drills.comparison import Measured, Safety, compare
+from drills.drill import Phases, Report, calm_of
+from drills.faults import FAULTS, Evidence
+from drills.pressure import Pressure
+from drills.results import Events
+
+FOUR = plan(stackfile.load(Path(__file__).parents[1] / "stacks" / "good" / "four.yaml"))
+FAULT = "power-off:site:aws/eu-west-3/euw3-az1"
+LOST = "ann/run-7"
+
+
+def report(*, bit: bool = True, missing: tuple[str, ...] = ()) -> Report:
+    """A site was lost; everything went as predicted, but for what the test plants."""
+    predicted = predict(FOUR, [parse("site:par", FOUR)])
+    measured = Measured(
+        outcome="could_lose_data" if missing else "continues",
+        rto_seconds=0.5,
+        gap_seconds=0.8,
+        p50_ms=300.0,
+        p99_ms=700.0,
+        resume_seconds=None,
+        heal_seconds=3.2,
+        acknowledged=400,
+        orders_lost=len(missing),
+        orders_duplicated=0,
+        forks=0,
+    )
+    return Report(
+        fault=FAULT,
+        seed=7,
+        predicted=predicted,
+        measured=measured,
+        findings=compare(predicted, measured),
+        evidence=(Evidence(what="gateway-par: 1 processes ran, 0 run", bit=bit),),
+        safety=Safety(heights=9, forks=(), missing=missing, repeated=(), witnesses=("validator-dub",)),
+        calm_ms=(150.0, 240.0),
+        pressure=Pressure(at=1.0, waited_seconds=0.0, share=0.5),
+    )
+
+
+def test_a_fault_that_did_nothing_fails_the_drill() -> None:
+    """If the evidence says that nothing broke, right figures are no success."""
+    assert report().passed
+    assert not report(bit=False).passed
+    assert not replace(report(), evidence=()).passed
+
+
+def test_the_experiment_replays_the_repetition() -> None:
+    """The one process of an experiment's method is the very command, with its seed, that broke the venue."""
+    told = results.of_outcome(report().predicted)
+    made = chaos.experiment("four", FAULT, 7, Phases(hold_seconds=12), told)
+    (action,) = made["method"]
+    assert action["provider"]["path"] == "diversite"
+    assert action["provider"]["arguments"] == f"drill four {FAULT} --seed 7 --hold 12 --keep"
+    assert {"title", "description", "method", "steady-state-hypothesis", "rollbacks"} <= made.keys()
+
+
+@pytest.mark.parametrize("missing", [(), (LOST,)])
+def test_the_journal_deviates_where_the_prediction_was_wrong(tmp_path: Path, missing: tuple[str, ...]) -> None:
+    """A lost order is a deviation, told in the journal with every step's moment."""
+    events = Events(tmp_path / "events.jsonl")
+    for event in ("load started", "breaking", "broken", "checked"):
+        events.record(event)
+    made = chaos.experiment("four", FAULT, 7, Phases(), results.of_outcome(report().predicted))
+    journal = chaos.journal(made, report(missing=missing), events.read())
+    assert journal["deviated"] == bool(missing)
+    assert journal["experiment"] == made
+    assert [step["event"] for step in journal["run"][0]["output"]] == ["breaking", "broken", "checked"]
+
+
+def test_a_summary_names_what_was_lost(tmp_path: Path) -> None:
+    """A lost order, a fault that did not bite and a busy machine stand below the table, each by name."""
+    text = results.summary([report(missing=(LOST,)), report(bit=False)], calm_of(FOUR))
+    assert f"acknowledged and missing: {LOST}" in text
+    assert "did not bite: gateway-par" in text
+    assert "waited for a core 50%" in text
+    assert "**could lose data** (continues)" in text
+
+
+def test_the_page_is_made_of_the_run(tmp_path: Path) -> None:
+    """docs/drills.md shows the run's own summary, its seed and its versions, and every fault that there is."""
+    arguments = {"faults": [FAULT], "repeat": 1, "phases": Phases()}
+    results.write(tmp_path / "versions.json", {"seed": 7, "arguments": arguments, **results.versions()})
+    results.summaries(tmp_path, [report()], calm_of(FOUR))
+    text = page.page(tmp_path)
+    assert "Seed 7" in text
+    assert f"`{FAULT}`" in text
+    assert json.loads((tmp_path / "summary.json").read_text())[0]["passed"]
+    assert all(f"| `{word}` |" in text for word in FAULTS)
