@@ -58,12 +58,12 @@ def policies(rules: Sequence[Rule[Any]]) -> list[Policy]:
 
 def by_policy(rules: Iterable[Rule[Any]]) -> Mapping[str, list[StackRule[Any]]]:
     """The rules over a stack by the policy that holds them; a subject with single rules only has an empty one."""
-    found: dict[str, list[StackRule[Any]]] = defaultdict(list)
+    found: dict[str, list[StackRule[Any]]] = {}
     for rule in rules:
         if isinstance(rule, StackRule):
-            found[rule.subject if rule.mandatory else ADVICE].append(rule)
+            found.setdefault(rule.subject if rule.mandatory else ADVICE, []).append(rule)
         else:
-            found[rule.subject]  # tells what its single rules only counted
+            found.setdefault(rule.subject, [])  # tells what its single rules only counted
     return found
 
 

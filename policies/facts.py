@@ -162,7 +162,7 @@ def _host(resource: Resource, resources: Resources) -> HostFact | None:
     return HostFact(
         name=told["node"],
         role=told["role"],
-        site=str(resource.get("site") or told.get("site", "")),
+        site=_text(resource.get("site")) or told.get("site", ""),
         place=reader.place(resource, resources),
         machine=_text(reader.machine(resource)),
         voting_power=int(power) if power.isdecimal() else 0,
@@ -178,7 +178,9 @@ def _link(resource: Resource, resources: Resources) -> LinkFact | None:
         return _link_of(resource, tags(resource), [_wire_end(resource, key, resources) for key in ("a", "b")])
     if resource.type.startswith("diversite:") and resource.type.endswith(":Link") and resource.get("link"):
         told = {key: str(value) for key, value in resource.inputs.items() if isinstance(value, str | int)}
-        ends = [(str(resource.get(key, "site")), str(resource.get(key, "address"))) for key in ("a", "b")]
+        ends = [
+            (_text(resource.get(key, "site")) or "", _text(resource.get(key, "address")) or "") for key in ("a", "b")
+        ]
         return _link_of(resource, told, ends)
     return None
 
@@ -203,7 +205,7 @@ def _link_of(resource: Resource, told: Mapping[str, str], ends: Iterable[tuple[s
 
 def _wire_end(wire: Resource, key: str, resources: Resources) -> tuple[str, str]:
     host = used(wire, key, resources, tokens.LAB_HOST)
-    return str(host.get("site")) if host else "", str(wire.get(key, "address") or "")
+    return (_text(host.get("site")) or "") if host else "", _text(wire.get(key, "address")) or ""
 
 
 def _planned_end(end: LinkEnd) -> tuple[str, str]:
