@@ -29,6 +29,12 @@ def test_no_rule_spells_a_token_itself() -> None:
             assert not re.findall(r'"(?:aws|gcp|hcloud|lab):\w+[/:]', path.read_text()), path
 
 
+def test_no_token_is_without_use() -> None:
+    """Each generated token is spoken of somewhere in the pack."""
+    sources = "".join(path.read_text() for path in (CHECKOUT / "policies").rglob("*.py"))
+    assert [name for name in vars(tokens) if name.isupper() and f"tokens.{name}" not in sources] == []
+
+
 def test_the_pack_imports_no_cloud() -> None:
     """The rules load without a cloud's SDK, which would cost each preview seconds."""
     code = "import sys, policies.enforcing, policies.rules; print([m for m in sys.modules if m.startswith('pulumi_')])"
