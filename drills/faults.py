@@ -10,10 +10,14 @@
     one-way     links, carriers        wires cut silently, one way
     slow        links, carriers        SLOWER_MS more round trip
     loss        links, carriers        LOSS_PER_MILLION of all packets lost, each way
+    duplicate   links, carriers        GARBLED_PER_MILLION of all packets sent twice (wires of the relay only)
+    reorder     links, carriers        as many overtake those before them (wires of the relay only)
+    corrupt     links, carriers        as many with one bit changed (wires of the relay only)
 
-`parse` reads `word:kind:identity`; without the word, what stops hosts is powered off (whole sites) or killed, and what
-cuts links is cut. A fault is predicted, injected once, asked for evidence while it lasts, and healed. When to add a
-class here: something else fails in another way; what merely fails elsewhere is another domain.
+`parse` reads `word:kind:identity`, or several domains at once joined by `+`; without the word, what stops hosts is
+powered off (whole sites) or killed, and what cuts links is cut. A fault is predicted, injected once, asked for evidence
+while it lasts, and healed. When to add a class here: something else fails in another way; what merely fails elsewhere
+is another domain.
 """
 
 from __future__ import annotations
@@ -39,6 +43,9 @@ from lab import control, service, supervision, world
 SLOWER_MS = 60
 """Round trip that a slow link takes on top of its own: about that of a detour over an ocean's shore."""
 LOSS_PER_MILLION = 50_000
+GARBLED_PER_MILLION = 20_000
+TOGETHER = "+"
+"""Between domains that fail at the same time."""
 COUNTED_SECONDS_MAX = 5.0
 """How long a wire's counters may take to show what was dropped: hellos are sent each second, counted each second."""
 
@@ -56,11 +63,12 @@ class Fault(ABC):
 
     word: ClassVar[str]
 
-    def __init__(self, lab: str, plan: Plan, domain: Domain) -> None:
+    def __init__(self, lab: str, plan: Plan, *domains: Domain) -> None:
         self.lab = lab
         self.plan = plan
-        self.domain = domain
-        members = domains_of(plan).members(domain)
+        self.domains = domains
+        membership = domains_of(plan)
+        members = frozenset().union(*(membership.members(domain) for domain in domains))
         self.hosts: tuple[Host, ...] = tuple(host for host in plan.hosts.values() if host.name in members)
         self.links: tuple[str, ...] = tuple(name for name in plan.links if name in members)
         self.sites: tuple[str, ...] = tuple(host.site for host in self.hosts if host.role == "gateway")
@@ -69,11 +77,11 @@ class Fault(ABC):
     @property
     def name(self) -> str:
         """How the fault is written."""
-        return f"{self.word}:{self.domain}"
+        return f"{self.word}:{self._where}"
 
     def predicted(self) -> Outcome:
-        """What the model says of it."""
-        return predict(self.plan, [self.domain])
+        """What the model says of it. The faults of a lab leave disks and programs what they are, so nothing is gone."""
+        return predict(self.plan, [], down=(*self._names, *self.links))
 
     @abstractmethod
     def inject(self) -> float:
@@ -88,15 +96,19 @@ class Fault(ABC):
         """Mend it; the instant at which mending began."""
 
     def _require_targets(self) -> None:
-        if not self.hosts:
+        if not self.hosts or self.links:
             raise DiversiteError(
-                f"{self.name}: {self.domain} has no hosts that {self.word} could strike; "
+                f"{self.name}: {self._where} is not hosts alone, which {self.word} strikes; "
                 f"links are struck by {', '.join(it.word for it in LINK_FAULTS)}"
             )
 
     @property
     def _names(self) -> tuple[str, ...]:
         return tuple(host.name for host in self.hosts)
+
+    @property
+    def _where(self) -> str:
+        return TOGETHER.join(map(str, self.domains))
 
 
 class Kill(Fault):
@@ -200,9 +212,10 @@ class CutOff(Fault):
         return wires.of_sites(self.plan, self.sites)
 
     def _require_targets(self) -> None:
+        super()._require_targets()
         if not self.sites or {host.site for host in self.hosts} - set(self.sites):
             raise DiversiteError(
-                f"{self.name}: {self.word} needs whole sites, and {self.domain} has "
+                f"{self.name}: {self.word} needs whole sites, and {self._where} has "
                 f"{', '.join(host.name for host in self.hosts) or 'no hosts'}; strike hosts with kill or pause"
             )
 
@@ -212,9 +225,9 @@ class PowerOff(CutOff):
 
     word = "power-off"
 
-    def __init__(self, lab: str, plan: Plan, domain: Domain) -> None:
-        super().__init__(lab, plan, domain)
-        self._kill = Kill(lab, plan, domain)
+    def __init__(self, lab: str, plan: Plan, *domains: Domain) -> None:
+        super().__init__(lab, plan, *domains)
+        self._kill = Kill(lab, plan, *domains)
 
     def inject(self) -> float:
         instant = super().inject()
@@ -234,9 +247,9 @@ class LinkFault(Fault):
     """What strikes links."""
 
     def _require_targets(self) -> None:
-        if not self.links:
+        if not self.links or self.hosts:
             raise DiversiteError(
-                f"{self.name}: {self.domain} has no links that {self.word} could strike; "
+                f"{self.name}: {self._where} is not links alone, which {self.word} strikes; "
                 f"hosts are struck by {', '.join(it.word for it in HOST_FAULTS)}"
             )
 
@@ -269,7 +282,7 @@ class OneWay(Cut):
 
 
 class Impaired(LinkFault):
-    """Links that carry, but badly. Only the outcome's class and the orders are predicted, unless a class says more."""
+    """Links that carry, but badly."""
 
     def inject(self) -> float:
         self._inputs = wires.impair(self.lab, dict.fromkeys(self.links, self._change))
@@ -285,7 +298,7 @@ class Impaired(LinkFault):
     def _change(self) -> Callable[[wires.WireInputs], wires.WireInputs]: ...
 
     def predicted(self) -> Outcome:
-        return replace(predict(self.plan, []), rto_seconds=None, gap_seconds=None, latency=None)
+        return _class_alone(self.plan)
 
 
 class Slow(Impaired):
@@ -328,8 +341,57 @@ class Loss(Impaired):
         return lambda inputs: inputs.model_copy(update={"loss_per_million": LOSS_PER_MILLION})
 
 
+class Garbled(LinkFault):
+    """Links that deliver, but not what was sent as it was sent."""
+
+    counted: ClassVar[str]
+    """The relay's counter of it."""
+
+    def inject(self) -> float:
+        self._before = wires.counted(self.lab, self.links, self.counted)
+        fault = {f"{self.word}PerMillion": GARBLED_PER_MILLION}
+        control.set_wire_faults(self.lab, dict.fromkeys(self.links, fault))
+        return time.monotonic()
+
+    def evidence(self) -> Sequence[Evidence]:
+        now = wires.counted(self.lab, self.links, self.counted)
+        return [
+            Evidence(what=f"{name}: {now[name] - count} packets {self.counted}", bit=now[name] > count)
+            for name, count in self._before.items()
+        ]
+
+    def heal(self) -> float:
+        instant = time.monotonic()
+        control.heal_wires(self.lab, self.links)
+        return instant
+
+    def predicted(self) -> Outcome:
+        return _class_alone(self.plan)
+
+
+class Duplicate(Garbled):
+    """Links that deliver some packets twice."""
+
+    word = "duplicate"
+    counted = "duplicated"
+
+
+class Reorder(Garbled):
+    """Links on which some packets overtake others."""
+
+    word = "reorder"
+    counted = "reordered"
+
+
+class Corrupt(Garbled):
+    """Links that change a bit of some packets."""
+
+    word = "corrupt"
+    counted = "corrupted"
+
+
 HOST_FAULTS: tuple[type[Fault], ...] = (Kill, PowerCut, Pause, CutOff, PowerOff)
-LINK_FAULTS: tuple[type[Fault], ...] = (Cut, OneWay, Slow, Loss)
+LINK_FAULTS: tuple[type[Fault], ...] = (Cut, OneWay, Slow, Loss, Duplicate, Reorder, Corrupt)
 FAULTS: Mapping[str, type[Fault]] = {it.word: it for it in (*HOST_FAULTS, *LINK_FAULTS)}
 """Every fault by its word."""
 
@@ -338,16 +400,20 @@ def parse(text: str, lab: str, plan: Plan) -> Fault:
     """The fault that a person names; DiversiteError with what is known where nothing is meant."""
     word, _, rest = text.partition(":")
     if word in FAULTS:
-        return FAULTS[word](lab, plan, parse_domain(rest, plan))
-    domain = parse_domain(text, plan)
-    if domain.kind in FREEZING:
+        return FAULTS[word](lab, plan, *_domains(rest, plan))
+    domains = _domains(text, plan)
+    if any(domain.kind in FREEZING for domain in domains):
         raise DiversiteError(f"{text}: a lab has no control plane that could fail; hosts and links can be struck")
-    if domain.kind in CUTTING:
-        return Cut(lab, plan, domain)
+    if all(domain.kind in CUTTING for domain in domains):
+        return Cut(lab, plan, *domains)
     try:
-        return PowerOff(lab, plan, domain)
+        return PowerOff(lab, plan, *domains)
     except DiversiteError:
-        return Kill(lab, plan, domain)
+        return Kill(lab, plan, *domains)
+
+
+def _domains(text: str, plan: Plan) -> tuple[Domain, ...]:
+    return tuple(parse_domain(part, plan) for part in text.split(TOGETHER))
 
 
 def standard_set(lab: str, plan: Plan) -> tuple[Fault, ...]:
@@ -364,6 +430,11 @@ def standard_set(lab: str, plan: Plan) -> tuple[Fault, ...]:
         PowerOff(lab, plan, _heaviest(plan, domains_of(plan).all("provider"))),
         *(Kill(lab, plan, Domain("host", host.name)) for host in plan.of_role("entry")[:1]),
     )
+
+
+def _class_alone(plan: Plan) -> Outcome:
+    """That a venue goes on and loses nothing; the model knows no figure for it, and says none."""
+    return replace(predict(plan, []), rto_seconds=None, gap_seconds=None, latency=None)
 
 
 def _heaviest_grid(lab: str, plan: Plan) -> Iterable[Fault]:

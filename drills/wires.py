@@ -14,7 +14,7 @@ from lab.files import JsonObject
 from lab.inputs import WireInputs
 from lab.world import World
 
-__all__ = ["WireInputs", "dropped", "impair", "observed", "of_sites", "restore", "slower"]
+__all__ = ["WireInputs", "counted", "dropped", "impair", "observed", "of_sites", "restore", "slower"]
 
 
 def of_sites(plan: Plan, sites: Iterable[str]) -> tuple[str, ...]:
@@ -29,6 +29,12 @@ def dropped(lab: str, names: Iterable[str]) -> dict[str, int]:
     found = world.require(lab)
     relayed = wire.statistics(found)
     return {name: _dropped(found, wire.require(found, name), relayed.get(name, {})) for name in names}
+
+
+def counted(lab: str, names: Iterable[str], what: str) -> dict[str, int]:
+    """One of the relay's counters, both ways together; 0 of a wire that the kernel carries."""
+    told = wire.statistics(world.require(lab))
+    return {name: sum(way.get(what, 0) for way in told.get(name, {}).values()) for name in names}
 
 
 def impair(lab: str, changes: Mapping[str, Callable[[WireInputs], WireInputs]]) -> dict[str, WireInputs]:

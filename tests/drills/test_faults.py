@@ -49,12 +49,36 @@ def test_every_fault_is_written_as_it_is_read(word: str, four: Plan) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["cut:site:par", "kill:link:par-nbg", "power-off:host:validator-par", "control_plane:aws", "melt:site:par"]
+    "text",
+    [
+        "cut:site:par",
+        "kill:link:par-nbg",
+        "power-off:host:validator-par",
+        "control_plane:aws",
+        "melt:site:par",
+        "site:par+link:dub-hel",
+    ],
 )
 def test_what_cannot_be_struck_is_refused(text: str, four: Plan) -> None:
     """A word on a domain that it cannot strike is a mistake of the person's, told before anything is broken."""
     with pytest.raises(DiversiteError):
         parse(text, "lab", four)
+
+
+def test_all_sites_at_once_halt_and_lose_nothing(four: Plan) -> None:
+    """Domains joined by a plus fail together; without power the venue halts, and the disks keep every order."""
+    fault = parse("power-cut:provider:aws+provider:hetzner", "lab", four)
+    assert {host.name for host in fault.hosts} == set(four.hosts)
+    predicted = fault.predicted()
+    assert (predicted.outcome, predicted.orders_lost) == ("halts_safely", 0)
+
+
+@pytest.mark.parametrize("text", ["site:par", "provider:hetzner", "host:validator-par", "carrier:transit-a"])
+def test_what_leaves_the_disks_is_predicted_as_the_loss_is(text: str, four: Plan) -> None:
+    """Short of a whole quorum destroyed, a drill's prediction is that of `diversite whatif --lose`."""
+    fault = parse(text, "lab", four)
+    lost = predict(four, fault.domains)
+    assert (fault.predicted().outcome, fault.predicted().rows()) == (lost.outcome, lost.rows())
 
 
 def test_a_site_takes_all_that_is_there(four: Plan) -> None:
@@ -78,9 +102,10 @@ def test_a_slow_link_is_predicted_over_the_same_routes(four: Plan) -> None:
     assert slow.p50_ms.low > calm.p50_ms.low
 
 
-def test_loss_promises_no_figure_but_no_lost_order(four: Plan) -> None:
+@pytest.mark.parametrize("word", ["loss", "duplicate", "reorder", "corrupt"])
+def test_what_garbles_promises_no_figure_but_no_lost_order(word: str, four: Plan) -> None:
     """The model does not know what retransmissions cost, and says nothing rather than something."""
-    predicted = parse("loss:link:par-nbg", "lab", four).predicted()
+    predicted = parse(f"{word}:link:par-nbg", "lab", four).predicted()
     assert predicted.outcome == "continues"
     assert [row.name for row in predicted.rows()] == ["orders_lost"]
 
@@ -97,5 +122,5 @@ def test_the_standard_set_has_each_main_fault(four: Plan) -> None:
         "kill",
     ]
     assert faults[2].predicted().outcome == "continues"
-    assert faults[2].domain.kind in {"synchronous_area", "control_area", "local_grid"}
+    assert faults[2].domains[0].kind in {"synchronous_area", "control_area", "local_grid"}
     assert faults[5].hosts[0].role == "entry"
