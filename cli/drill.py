@@ -76,7 +76,7 @@ def drill(  # noqa: PLR0913, PLR0917  a parameter an option
     finally:
         lab.leave()
     _tell(reports, calm_of(venue.plan), console)
-    raise typer.Exit(0 if all(report.passed for report in reports) else 1)
+    raise typer.Exit(0 if course.passed(reports) else 1)
 
 
 class _Lab:
@@ -104,6 +104,11 @@ class _Lab:
 def _line(report: Report) -> str:
     wrong = [f"{it.name} {it.measured}, predicted {it.predicted}" for it in report.findings if not it.is_true]
     wrong += [f"did not bite: {it.what}" for it in report.evidence if not it.bit]
+    if report.is_void:
+        off = ", ".join(
+            f"{it.a} - {it.b} {it.observed_ms:.1f} ms for {it.planned_ms:.1f}" for it in report.untrue_pairs
+        )
+        return f"[yellow]void[/yellow] {report.fault}: {off}"
     return f"[green]✓[/green] {report.fault}" if report.passed else f"[red]✗[/red] {report.fault}: {'; '.join(wrong)}"
 
 
@@ -115,8 +120,12 @@ def _tell(reports: Sequence[Report], calm: Outcome, console: Console) -> None:
         _add(rows, report)
     console.print(rows)
     _tell_calm(reports, calm, console)
-    true = sum(report.passed for report in reports)
-    console.print(f"{true} of {len(reports)} as predicted", style="bold green" if true == len(reports) else "bold red")
+    counted = [report for report in reports if not report.is_void]
+    true = sum(report.passed for report in counted)
+    void = f"; {len(reports) - len(counted)} void" * (len(counted) < len(reports))
+    console.print(
+        f"{true} of {len(counted)} as predicted{void}", style="bold green" if true == len(counted) else "bold red"
+    )
 
 
 def _add(rows: Table, report: Report) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +12,9 @@ from drills import chaos, results
 from drills.drill import Drill, Phases, Report, calm_of
 from drills.faults import Fault
 from drills.observer import Observer
+
+VOID_MAX = 2
+"""How often a repetition is repeated whose lab was not true to the plan."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,17 +46,34 @@ def begin(course: Course) -> Path:
 
 
 def run(course: Course, directory: Path, on_report: Callable[[Report], None]) -> list[Report]:
-    """Drill every repetition; each is reported, and written to the folder, as it ends."""
+    """Drill every repetition; each is reported, and written to the folder, as it ends.
+
+    A void one is reported, kept and repeated, at most VOID_MAX times.
+    """
     reports: list[Report] = []
     predicted = _predicted(course)
     with Observer(course.lab, course.plan) as observer:
         drill = Drill(course.lab, course.plan, observer, course.phases)
-        for number, (fault, seed) in enumerate(course.repetitions(), start=1):
-            at = directory / f"{number:03}-{_as_file_name(fault.name)}"
-            reports.append(_repetition(course, drill, fault, predicted[fault.name], seed, at))
-            on_report(reports[-1])
-            results.summaries(directory, reports, calm_of(course.plan))
+        for fault, seed in course.repetitions():
+            for _ in range(1 + VOID_MAX):
+                at = directory / f"{len(reports) + 1:03}-{_as_file_name(fault.name)}"
+                reports.append(_repetition(course, drill, fault, predicted[fault.name], seed, at))
+                on_report(reports[-1])
+                results.summaries(directory, reports, calm_of(course.plan))
+                if not reports[-1].is_void:
+                    break
     return reports
+
+
+def passed(reports: Iterable[Report]) -> bool:
+    """Whether every repetition that says something went as predicted, and there is one of each fault.
+
+    Safety holds of void ones too: an order is lost however busy the machine was.
+    """
+    told = list(reports)
+    faults = {report.fault for report in told if not report.is_void}
+    safe = all(report.measured.outcome != "could_lose_data" for report in told)
+    return safe and faults == {it.fault for it in told} and all(it.passed for it in told if not it.is_void)
 
 
 def _repetition(  # noqa: PLR0913, PLR0917  one repetition's whole surroundings

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from diversite.outcome import Outcome, predict
@@ -17,12 +17,14 @@ from drills.comparison import Finding, Instants, Measured, Safety, compare, meas
 from drills.faults import Evidence, Fault
 from drills.observer import Observer
 from drills.pressure import Pressure
-from drills.rehearsal import Rehearsal
+from drills.rehearsal import Pair, Rehearsal
 from drills.results import Events
 from lab.world import wait_until
 
 POLL_SECONDS = 0.05
 STARTED_SECONDS_MAX = 30.0
+PINGS = 25
+"""How many round trips of each pair of sites are measured in the calm."""
 BEHIND_HEIGHTS_MAX = 2
 """An engine that is further behind than blocks are on their way is not at the head."""
 ORDER_SECONDS_MAX = load.Load(entrances=(), rate=1, seconds=1).order_seconds_max
@@ -57,6 +59,13 @@ class Report:
     calm_ms: tuple[float | None, float | None]
     """p50 and p99 before the fault."""
     pressure: Pressure
+    untrue_pairs: tuple[Pair, ...] = ()
+    """Sites whose round trip was not the planned one in the calm before: the lab was not the venue then."""
+
+    @property
+    def is_void(self) -> bool:
+        """Whether the repetition says nothing, because the lab was not true to the plan."""
+        return bool(self.untrue_pairs)
 
     @property
     def bit(self) -> bool:
@@ -90,14 +99,23 @@ class Drill:
         try:
             events.record("load started", rate=phases.rate, seconds=self._load_seconds, seed=seed, height=first)
             wait_until(lambda: log.exists() and log.stat().st_size > 0, STARTED_SECONDS_MAX, POLL_SECONDS)
-            time.sleep(phases.calm_seconds)
+            calm_until = time.monotonic() + phases.calm_seconds
+            untrue = self._untrue_pairs(events)
+            time.sleep(max(0.0, calm_until - time.monotonic()))
             instants, evidence = self._strike(fault, events)
             clients.communicate(timeout=self._load_seconds + STARTED_SECONDS_MAX + ORDER_SECONDS_MAX)
         finally:
             clients.kill()
         lines = load.read(log)
         found = self._check(fault, lines, first, events)
-        return self._report(fault, predicted, seed, lines, instants, evidence, found, pressure.since())
+        report = self._report(fault, predicted, seed, lines, instants, evidence, found, pressure.since())
+        return replace(report, untrue_pairs=untrue)
+
+    def _untrue_pairs(self, events: Events) -> tuple[Pair, ...]:
+        pairs = self._rehearsal.round_trips(PINGS)
+        worst = max(pairs, key=lambda pair: abs(pair.observed_ms - pair.planned_ms))
+        events.record("round trips", worst=[worst.a, worst.b], planned=worst.planned_ms, observed=worst.observed_ms)
+        return tuple(pair for pair in pairs if not pair.is_true)
 
     def _strike(self, fault: Fault, events: Events) -> tuple[Instants, tuple[Evidence, ...]]:
         head = self._head()

@@ -22,6 +22,7 @@ import platform
 import shutil
 import subprocess
 import time
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, fields, is_dataclass
 from importlib import metadata
@@ -31,6 +32,7 @@ from typing import TYPE_CHECKING, Any
 from diversite.domains import Domain
 from diversite.outcome import Outcome
 from drills.comparison import Finding, told
+from drills.load import percentile
 from lab import commands, world
 
 if TYPE_CHECKING:
@@ -118,7 +120,16 @@ def summary(reports: Sequence[Report], calm: Outcome) -> str:
     lines = [_cells((*columns, *more)), _cells(("---",) * len(columns + more))]
     lines += [_cells(_summed(report)) for report in reports]
     figures = ", ".join(f"{row.name} {row.low:.2f} to {row.high:.2f}" for row in calm.rows())
-    return "\n".join([*lines, "", f"Nothing broken, predicted: {figures}.", "", *_remarks(reports), ""])
+    parts = [
+        *lines,
+        "",
+        f"Nothing broken, predicted: {figures}.",
+        "",
+        *_over_repetitions(reports),
+        *_remarks(reports),
+        "",
+    ]
+    return "\n".join(parts)
 
 
 def plain(value: Any) -> Any:
@@ -174,8 +185,33 @@ def _summed(report: Report) -> tuple[str, ...]:
         *map(str, counts),
         "no" if report.safety.forks else "yes",
         "yes" if report.bit else "**no**",
-        "yes" if report.passed else "**no**",
+        "void" if report.is_void else "yes" if report.passed else "**no**",
     )
+
+
+def _over_repetitions(reports: Sequence[Report]) -> Iterable[str]:
+    """Each fault's recovery over its repetitions, where it has several; void ones are left out and counted."""
+    by_fault: dict[str, list[Report]] = defaultdict(list)
+    for report in reports:
+        by_fault[report.fault].append(report)
+    if all(len(group) == 1 for group in by_fault.values()):
+        return
+    columns = ("fault", "repetitions", "void", "recovery p50, s", "p95, s", "max, s", "inside", "width, s")
+    yield _cells(columns)
+    yield _cells(("---",) * len(columns))
+    for fault, group in by_fault.items():
+        yield _cells((f"`{fault}`", *_spread(group)))
+    yield ""
+
+
+def _spread(group: Sequence[Report]) -> tuple[str, ...]:
+    told_of = [report for report in group if not report.is_void]
+    name = "rto_seconds" if group[0].predicted.rto_seconds else "resume_seconds"
+    times = sorted(time for it in told_of if (time := getattr(it.measured, name)) is not None)
+    inside = sum(finding.is_true for it in told_of for finding in it.findings if finding.name == name)
+    width = next((row.high - row.low for row in group[0].predicted.rows() if row.name == name), None)
+    shares = (told(name, percentile(times, share)) for share in (50, 95, 100))
+    return str(len(told_of)), str(len(group) - len(told_of)), *shares, str(inside), told(name, width)
 
 
 def _told(finding: Finding) -> str:
@@ -189,6 +225,10 @@ def _cells(cells: Iterable[str]) -> str:
 
 def _remarks(reports: Iterable[Report]) -> Iterable[str]:
     for report in reports:
+        yield from (
+            f"- `{report.fault}`: void: {it.a} - {it.b} took {it.observed_ms:.1f} ms, planned {it.planned_ms:.1f} ms."
+            for it in report.untrue_pairs
+        )
         if report.pressure.is_high:
             yield (
                 f"- `{report.fault}`: something waited for a core {report.pressure.share:.0%} of the time, "

@@ -14,9 +14,11 @@ from diversite.outcome import predict
 from diversite.plan import plan
 from drills import chaos, page, results
 from drills.comparison import Measured, Safety, compare
+from drills.course import passed
 from drills.drill import Phases, Report, calm_of
 from drills.faults import FAULTS, Evidence
 from drills.pressure import Pressure
+from drills.rehearsal import Pair
 from drills.results import Events
 
 FOUR = plan(stackfile.load(Path(__file__).parents[1] / "stacks" / "good" / "four.yaml"))
@@ -102,3 +104,22 @@ def test_the_page_is_made_of_the_run(tmp_path: Path) -> None:
     assert f"`{FAULT}`" in text
     assert json.loads((tmp_path / "summary.json").read_text())[0]["passed"]
     assert all(f"| `{word}` |" in text for word in FAULTS)
+
+
+def test_a_void_repetition_says_nothing_of_times_and_everything_of_orders() -> None:
+    """Where the lab was not true to the plan a repetition does not count, but a lost order fails the course anyway."""
+    off = Pair(a="par", b="hel", catalogue_ms=40.0, planned_ms=40.0, observed_ms=55.0, via=())
+    wrong = tuple(replace(finding, is_true=False) for finding in report().findings)
+    slow = replace(report(), untrue_pairs=(off,), findings=wrong)
+    assert passed([slow, report()])
+    assert not passed([slow])
+    assert not passed([replace(report(missing=(LOST,)), untrue_pairs=(off,)), report()])
+    assert "void: par - hel took 55.0 ms" in results.summary([slow, report()], calm_of(FOUR))
+
+
+def test_repetitions_are_summed_up_without_the_void_ones() -> None:
+    """A fault with several repetitions has its recovery's percentiles, and how many were inside the prediction."""
+    off = Pair(a="par", b="hel", catalogue_ms=40.0, planned_ms=40.0, observed_ms=55.0, via=())
+    text = results.summary([report(), report(), replace(report(), untrue_pairs=(off,))], calm_of(FOUR))
+    (row,) = [line for line in text.splitlines() if line.startswith(f"| `{FAULT}` | 2 |")]
+    assert [cell.strip() for cell in row.split("|")][2:8] == ["2", "1", "0.50", "0.50", "0.50", "2"]
