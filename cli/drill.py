@@ -44,8 +44,9 @@ def drill(  # noqa: PLR0913, PLR0917  a parameter an option
 ) -> None:
     """Break a venue fault by fault under load, and print what was predicted against what was measured.
 
-    A fault's words: kill, pause, cut-off, power-off for hosts and sites; cut, one-way, slow, loss for links. `diversite
-    whatif --list` names what can fail. Exit code 1: a prediction was wrong, a fault did not bite, or an order was lost.
+    A fault's words: kill, pause, power-cut, cut-off, power-off for hosts and sites; cut, one-way, flap, slow, loss,
+    duplicate, reorder, corrupt for links; several domains at once are joined by +. `diversite whatif --list` names what
+    can fail. Exit code 1: a prediction was wrong, a fault did not bite, or an order was lost.
     """
     from cli.console import new_console
     from drills import course

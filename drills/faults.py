@@ -8,6 +8,7 @@
     power-cut   hosts (root)           processes ended, and of the disks only what had been written down
     cut         links, carriers        wires cut silently, both ways
     one-way     links, carriers        wires cut silently, one way
+    flap        links, carriers        cut and healed again every FLAP_SECONDS
     slow        links, carriers        SLOWER_MS more round trip
     loss        links, carriers        LOSS_PER_MILLION of all packets lost, each way
     duplicate   links, carriers        GARBLED_PER_MILLION of all packets sent twice (wires of the relay only)
@@ -24,6 +25,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -44,6 +46,8 @@ SLOWER_MS = 60
 """Round trip that a slow link takes on top of its own: about that of a detour over an ocean's shore."""
 LOSS_PER_MILLION = 50_000
 GARBLED_PER_MILLION = 20_000
+FLAP_SECONDS = 1.0
+"""Long enough for BFD to see each change, short enough that routes have hardly settled when the next one comes."""
 TOGETHER = "+"
 """Between domains that fail at the same time."""
 COUNTED_SECONDS_MAX = 5.0
@@ -281,6 +285,33 @@ class OneWay(Cut):
     way = "aToB"
 
 
+class Flap(Cut):
+    """Links cut and healed over and over."""
+
+    word = "flap"
+
+    def inject(self) -> float:
+        self._ended = threading.Event()
+        self._flapping = threading.Thread(target=self._flap, daemon=True)
+        instant = super().inject()
+        self._flapping.start()
+        return instant
+
+    def heal(self) -> float:
+        self._ended.set()
+        self._flapping.join()
+        return super().heal()
+
+    def predicted(self) -> Outcome:
+        return _class_alone(self.plan)
+
+    def _flap(self) -> None:
+        is_cut = True
+        while not self._ended.wait(FLAP_SECONDS):
+            is_cut = not is_cut
+            control.cut_wires(self.lab, self.links, self.way if is_cut else "")
+
+
 class Impaired(LinkFault):
     """Links that carry, but badly."""
 
@@ -391,7 +422,7 @@ class Corrupt(Garbled):
 
 
 HOST_FAULTS: tuple[type[Fault], ...] = (Kill, PowerCut, Pause, CutOff, PowerOff)
-LINK_FAULTS: tuple[type[Fault], ...] = (Cut, OneWay, Slow, Loss, Duplicate, Reorder, Corrupt)
+LINK_FAULTS: tuple[type[Fault], ...] = (Cut, OneWay, Flap, Slow, Loss, Duplicate, Reorder, Corrupt)
 FAULTS: Mapping[str, type[Fault]] = {it.word: it for it in (*HOST_FAULTS, *LINK_FAULTS)}
 """Every fault by its word."""
 

@@ -102,7 +102,7 @@ def test_a_slow_link_is_predicted_over_the_same_routes(four: Plan) -> None:
     assert slow.p50_ms.low > calm.p50_ms.low
 
 
-@pytest.mark.parametrize("word", ["loss", "duplicate", "reorder", "corrupt"])
+@pytest.mark.parametrize("word", ["flap", "loss", "duplicate", "reorder", "corrupt"])
 def test_what_garbles_promises_no_figure_but_no_lost_order(word: str, four: Plan) -> None:
     """The model does not know what retransmissions cost, and says nothing rather than something."""
     predicted = parse(f"{word}:link:par-nbg", "lab", four).predicted()
