@@ -53,9 +53,11 @@ def _faults() -> Iterator[str]:
     for word, kind in faults.FAULTS.items():
         yield f"| `{word}` | {' '.join((inspect.getdoc(kind) or '').split())} |"
     yield ""
-    yield "A fault is `word:kind:name`, such as `power-off:site:par` or `slow:link:par-nbg`; `diversite whatif --list`"
-    yield "names every domain that can be struck. Percentiles leave out orders sent within "
-    yield f"{comparison.SETTLING_SECONDS:g} s before the heal."
+    yield "A fault is `word:kind:name`, such as `power-off:site:par` or `slow:link:par-nbg`, several domains at once joined by"
+    yield "`+`; `diversite whatif --list` names every domain that can be struck. A slow link takes "
+    yield f"{faults.SLOWER_MS} ms more; a lossy one loses {faults.LOSS_PER_MILLION / 10_000:g} % each way; others garble "
+    yield f"{faults.GARBLED_PER_MILLION / 10_000:g} %; a flapping one changes every {faults.FLAP_SECONDS:g} s. Percentiles"
+    yield f"leave out orders sent within {comparison.SETTLING_SECONDS:g} s before the heal."
 
 
 def _results(run: Path) -> Iterator[str]:

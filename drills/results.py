@@ -19,6 +19,7 @@ import datetime
 import json
 import os
 import platform
+import re
 import shutil
 import subprocess
 import time
@@ -148,7 +149,7 @@ def plain(value: Any) -> Any:
 def versions() -> dict[str, Any]:
     """What ran where: programs, packages, kernel, cores, and this checkout's commit."""
     return {
-        "programs": {name: _first_line(command) for name, command in PROGRAMS.items()},
+        "programs": {name: _number(_first_line(command)) for name, command in PROGRAMS.items()},
         "packages": {name: metadata.version(name) for name in PACKAGES},
         "python": platform.python_version(),
         "kernel": platform.release(),
@@ -169,6 +170,11 @@ def _first_line(command: Sequence[str]) -> str:
         return "unknown"
     said = (ended.stdout or ended.stderr).strip()
     return said.splitlines()[0] if said else "unknown"
+
+
+def _number(said: str) -> str:
+    found = re.search(r"\d+(\.\d+)+", said)
+    return found.group() if found else said
 
 
 def _summed(report: Report) -> tuple[str, ...]:
