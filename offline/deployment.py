@@ -496,8 +496,11 @@ class Deployment:
     def _pretend(self, decision: _Decision, old: ResourceState | None, state: ResourceState) -> None:
         for condemned in decision.condemned:
             self._deleted_first[condemned.urn].set()
-        state.id = old.id if old and decision.step is Step.UPDATE else ""
-        state.outputs = state.inputs
+        state.outputs = dict(state.inputs)
+        if old is not None and decision.step is Step.UPDATE:
+            state.id = old.id
+            stable = decision.difference.stable_keys
+            state.outputs |= {key: value for key, value in old.outputs.items() if key in stable}
         self.journal.finish(state, old)
 
     def _carry_out(

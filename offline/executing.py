@@ -11,11 +11,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pulumi
 import pulumi.runtime
+from pulumi.runtime.stack import wait_for_rpcs
 
 from offline.commands import ORGANIZATION
 from offline.session import Session
-
-_AT_ONCE = 4  # a registration waits for nothing at preview
 
 
 def execute(session: Session) -> int:
@@ -55,7 +54,8 @@ def _run(program: str) -> None:
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     loop.set_exception_handler(lambda _loop, _context: None)  # of futures that a failed program leaves
-    executor = ThreadPoolExecutor(max_workers=_AT_ONCE)
+    # One at a time: a registration waits for no other here, and so the order is the program's, each time the same.
+    executor = ThreadPoolExecutor(max_workers=1)
     loop.set_default_executor(executor)
     try:
         loop.run_until_complete(pulumi.runtime.run_in_stack(lambda: _execute(program)))
@@ -64,5 +64,11 @@ def _run(program: str) -> None:
         sys.stdout.flush()
 
 
-def _execute(program: str) -> None:
+async def _execute(program: str) -> None:
+    """Run it, and wait for its registrations one after the other.
+
+    Otherwise the SDK waits for the first of all outputs, again and again: quadratic where a registration takes time.
+    """
     runpy.run_path(program, run_name="__main__")
+    await asyncio.sleep(0)
+    await wait_for_rpcs(await_all_outstanding_tasks=False)

@@ -54,6 +54,8 @@ class Difference:
     replace_keys: tuple[str, ...] = ()
     changed_keys: tuple[str, ...] = ()
     delete_before_replace: bool = False
+    stable_keys: tuple[str, ...] = ()
+    """Outputs that no update changes: known at a preview of one."""
     details: Mapping[str, bool] = field(default_factory=dict)
     """Property path to whether a change of it replaces the resource."""
     known: bool = True
@@ -289,6 +291,7 @@ def _difference(answer: Any) -> Difference:
         replace_keys=tuple(answer.replaces),
         changed_keys=tuple(answer.diffs),
         delete_before_replace=answer.deleteBeforeReplace,
+        stable_keys=tuple(answer.stables),
         details={path: item.kind in replacing for path, item in answer.detailedDiff.items()},
     )
 

@@ -21,6 +21,7 @@ import pulumi
 import pulumi.runtime
 from google.protobuf import empty_pb2
 from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc
+from pulumi.runtime.stack import wait_for_rpcs
 
 FAILED = 1
 FAILED_AND_SAID_SO = 32
@@ -86,8 +87,14 @@ def _run(program: str, parallel: int) -> int:
         sys.stdout.flush()
 
 
-def _execute(program: str) -> None:
+async def _execute(program: str) -> None:
+    """Run it, and wait for its registrations one after the other.
+
+    Otherwise the SDK waits for the first of all outputs, again and again: quadratic where a registration takes time.
+    """
     runpy.run_path(program, run_name="__main__")
+    await asyncio.sleep(0)
+    await wait_for_rpcs(await_all_outstanding_tasks=False)
 
 
 if __name__ == "__main__":

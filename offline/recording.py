@@ -80,7 +80,6 @@ class Wishes(TypedDict, total=False):
     """Answers to function calls, by token."""
     answer: Answer | None
     """What resources come to have (see `record`)."""
-    parallel: int
 
 
 def record(program: Program, **wishes: Unpack[Wishes]) -> Recording:
@@ -101,7 +100,6 @@ def record(program: Program, **wishes: Unpack[Wishes]) -> Recording:
         stack=stack,
         configuration=configuration.values,
         preview=answer is None,
-        parallel=wishes.get("parallel", 4),
     )
     journal = Journal(State(crypter=Crypter(stack)), None)
     deployment = Deployment(settings, journal, Registry(lambda package: Declared(package, answer)))
@@ -146,7 +144,8 @@ def _run(
 ) -> None:
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
-    executor = ThreadPoolExecutor(max_workers=settings.parallel)
+    # One at a time: a registration waits for no other, and so the order is the program's, each time the same.
+    executor = ThreadPoolExecutor(max_workers=1)
     loop.set_default_executor(executor)
     # A failed program leaves futures that nobody awaits; they would complain whenever they are collected.
     loop.set_exception_handler(lambda _loop, _context: None)

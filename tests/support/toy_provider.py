@@ -14,6 +14,7 @@ import json
 import os
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,7 @@ class ToyProvider(contract.Provider):
             replaces=[key for key in keys if key in _REPLACING],
             diffs=keys,
             delete_before_replace="mould" in keys,
+            stables=["serial"],
             detailed_diff={
                 key: contract.PropertyDiff(kinds.UPDATE_REPLACE if key in _REPLACING else kinds.UPDATE, True)
                 for key in keys
@@ -55,6 +57,8 @@ class ToyProvider(contract.Provider):
     async def create(self, request: contract.CreateRequest) -> contract.CreateResponse:
         """Write the file of a thing."""
         inputs = _plain(request.properties)
+        if request.preview:
+            return contract.CreateResponse("", request.properties)
         _log("create-begun", request.urn, inputs)
         await asyncio.sleep(inputs.get("seconds", 0))
         _fail_if_asked(inputs, "create")
@@ -67,6 +71,8 @@ class ToyProvider(contract.Provider):
     async def update(self, request: contract.UpdateRequest) -> contract.UpdateResponse:
         """Rewrite the file of a thing."""
         inputs = _plain(request.news)
+        if request.preview:
+            return contract.UpdateResponse({**request.news, "serial": request.olds["serial"]})
         _fail_if_asked(inputs, "update")
         path = WORLD / f"{request.resource_id}.json"
         thing = json.loads(path.read_text())
@@ -81,8 +87,7 @@ class ToyProvider(contract.Provider):
         if not path.exists():
             return contract.ReadResponse(resource_id="")
         thing = json.loads(path.read_text())
-        inputs = {key: request.inputs.get(key, PropertyValue(value)) for key, value in thing["inputs"].items()}
-        inputs = {key: _as_found(inputs[key], value) for key, value in thing["inputs"].items()}
+        inputs = {key: _as_found(request.inputs.get(key), value) for key, value in thing["inputs"].items()}
         return contract.ReadResponse(request.resource_id, _with_serial(inputs, thing["serial"]), inputs)
 
     async def delete(self, request: contract.DeleteRequest) -> None:
@@ -94,8 +99,8 @@ class ToyProvider(contract.Provider):
         _log("delete", request.urn, inputs)
 
 
-def _as_found(known: PropertyValue, value: Any) -> PropertyValue:
-    return known if _unwrapped(known) == value else PropertyValue(value)
+def _as_found(known: PropertyValue | None, value: Any) -> PropertyValue:
+    return known if known is not None and _unwrapped(known) == value else PropertyValue(value)
 
 
 def _made_before(urn: str) -> dict[str, Any] | None:
@@ -120,8 +125,8 @@ def _plain(properties: dict[str, PropertyValue]) -> dict[str, Any]:
 
 
 def _unwrapped(value: Any) -> Any:
-    inner = value.value if isinstance(value, PropertyValue) else value
-    if isinstance(inner, dict) or hasattr(inner, "items"):
+    inner: Any = value.value if isinstance(value, PropertyValue) else value
+    if isinstance(inner, Mapping):
         return {key: _unwrapped(item) for key, item in inner.items()}
     if isinstance(inner, list | tuple):
         return [_unwrapped(item) for item in inner]
