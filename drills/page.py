@@ -53,11 +53,15 @@ def _faults() -> Iterator[str]:
     for word, kind in faults.FAULTS.items():
         yield f"| `{word}` | {' '.join((inspect.getdoc(kind) or '').split())} |"
     yield ""
-    yield "A fault is `word:kind:name`, such as `power-off:site:par` or `slow:link:par-nbg`, several domains at once joined by"
-    yield "`+`; `diversite whatif --list` names every domain that can be struck. A slow link takes "
-    yield f"{faults.SLOWER_MS} ms more; a lossy one loses {faults.LOSS_PER_MILLION / 10_000:g} % each way; others garble "
-    yield f"{faults.GARBLED_PER_MILLION / 10_000:g} %; a flapping one changes every {faults.FLAP_SECONDS:g} s. Percentiles"
-    yield f"leave out orders sent within {comparison.SETTLING_SECONDS:g} s before the heal."
+    yield "A fault is `word:kind:name`, such as `power-off:site:par` or `slow:link:par-nbg`, several domains at once"
+    yield "joined by `+`; `diversite whatif --list` names every domain that can be struck."
+    yield f"A slow link takes {faults.SLOWER_MS} ms more; a lossy one loses {_percent(faults.LOSS_PER_MILLION)} each way;"
+    yield f"others garble {_percent(faults.GARBLED_PER_MILLION)}; a flapping one changes every {faults.FLAP_SECONDS:g} s."
+    yield f"Percentiles leave out orders sent within {comparison.SETTLING_SECONDS:g} s before the heal."
+
+
+def _percent(per_million: int) -> str:
+    return f"{per_million / 10_000:g} %"
 
 
 def _results(run: Path) -> Iterator[str]:
