@@ -55,8 +55,9 @@ def _faults() -> Iterator[str]:
     yield ""
     yield "A fault is `word:kind:name`, such as `power-off:site:par` or `slow:link:par-nbg`, several domains at once"
     yield "joined by `+`; `diversite whatif --list` names every domain that can be struck."
-    yield f"A slow link takes {faults.SLOWER_MS} ms more; a lossy one loses {_percent(faults.LOSS_PER_MILLION)} each way;"
-    yield f"others garble {_percent(faults.GARBLED_PER_MILLION)}; a flapping one changes every {faults.FLAP_SECONDS:g} s."
+    lost, garbled = _percent(faults.LOSS_PER_MILLION), _percent(faults.GARBLED_PER_MILLION)
+    yield f"A slow link takes {faults.SLOWER_MS} ms more; a lossy one loses {lost} each way;"
+    yield f"others garble {garbled}; a flapping one changes every {faults.FLAP_SECONDS:g} s."
     yield f"Percentiles leave out orders sent within {comparison.SETTLING_SECONDS:g} s before the heal."
 
 
