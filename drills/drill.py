@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
+import subprocess
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from diversite.errors import LabError
 from diversite.outcome import Outcome, predict
 from diversite.plan import Host, Plan
 from drills import load, safety
@@ -103,13 +105,24 @@ class Drill:
             untrue = self._untrue_pairs(events)
             time.sleep(max(0.0, calm_until - time.monotonic()))
             instants, evidence = self._strike(fault, events)
-            clients.communicate(timeout=self._load_seconds + STARTED_SECONDS_MAX + ORDER_SECONDS_MAX)
+            self._await_load(clients, log)
         finally:
             clients.kill()
         lines = load.read(log)
         found = self._check(fault, lines, first, events)
         report = self._report(fault, predicted, seed, lines, instants, evidence, found, pressure.since())
         return replace(report, untrue_pairs=untrue)
+
+    def _await_load(self, clients: subprocess.Popen[str], log: Path) -> None:
+        """Wait until every order has its fate, by the log: what entered the lab for the clients may outlive them."""
+        expected = round(self._phases.rate * self._load_seconds)
+        seconds_max = self._load_seconds + STARTED_SECONDS_MAX + ORDER_SECONDS_MAX
+
+        def settled() -> bool:
+            return clients.poll() is not None or len(log.read_bytes().splitlines()) >= expected
+
+        if not wait_until(settled, seconds_max, 10 * POLL_SECONDS):
+            raise LabError(f"clients in the lab did not end within {seconds_max:.0f} s; {log} has what they wrote")
 
     def _untrue_pairs(self, events: Events) -> tuple[Pair, ...]:
         pairs = self._rehearsal.round_trips(PINGS)
