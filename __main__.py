@@ -8,6 +8,7 @@ import pulumi
 
 from components.venue import Venue, VenueArgs
 from diversite import stackfile
+from diversite.errors import DiversiteError
 from diversite.judge import judge
 from diversite.plan import plan
 
@@ -15,12 +16,14 @@ settings = pulumi.Config("diversite")
 name = settings.get("topology") or pulumi.get_stack()
 substrate = settings.require("substrate")
 
-topology = stackfile.load(Path(__file__).parent / "stacks" / f"{name}.yaml")
-planned = plan(topology)
-judge(planned, remedies=False).require_met()
+try:
+    planned = plan(stackfile.load(Path(__file__).parent / "stacks" / f"{name}.yaml"))
+    judge(planned, remedies=False).require_met()
+except DiversiteError as error:
+    raise pulumi.RunError(str(error)) from error  # the engine shows its text, and no traceback
 
 venue = Venue(
-    topology.venue,
+    planned.venue,
     VenueArgs(plan=planned, substrate=substrate, owner=f"{pulumi.get_project()}/{pulumi.get_stack()}"),
 )
 pulumi.export("entrances", venue.entrances)

@@ -86,6 +86,11 @@ def of_lab(name: str) -> LabStack:
     return LabStack(topology=FLAGSHIP if name == "lab" else name.removeprefix("lab-"))
 
 
+def lab_stack(text: str) -> LabStack:
+    """The stack of the lab that a user means, by a topology's name or the lab's own."""
+    return LabStack(topology=resolve(text).name)
+
+
 def topologies() -> tuple[str, ...]:
     """Every topology in stacks/, by name."""
     found = (path for path in STACKS.glob("*.yaml") if not path.name.startswith(_ENGINES))

@@ -89,8 +89,10 @@ def orders_of(load: Load) -> list[dict[str, Any]]:
     return orders
 
 
-async def generate(load: Load, sink: Callable[[Line], None] | None = None) -> list[Line]:
-    """Send the load and wait for every fate; `sink` gets each line as it settles."""
+async def generate(
+    load: Load, sink: Callable[[Line], None] | None = None, stop: asyncio.Event | None = None
+) -> list[Line]:
+    """Send the load, or until `stop` is set, and wait for every fate; `sink` gets each line as it settles."""
     load = load if load.run else _replace_run(load)
     connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=60)
     async with aiohttp.ClientSession(connector=connector) as session:
@@ -98,7 +100,8 @@ async def generate(load: Load, sink: Callable[[Line], None] | None = None) -> li
         start = time.monotonic() + 0.1
         for number, order in enumerate(orders_of(load)):
             intended = start + number / load.rate
-            await asyncio.sleep(max(0.0, intended - time.monotonic()))
+            if await _is_stopped_before(intended, stop):
+                break
             tasks.append(asyncio.create_task(_settle(session, load, number, order, intended, sink)))
         return list(await asyncio.gather(*tasks))
 
@@ -189,9 +192,18 @@ def main() -> int:
         order_seconds_max=arguments.order_seconds_max,
     )
     with arguments.out.open("w") if arguments.out else sys.stdout as out:
-        lines = asyncio.run(generate(load, lambda line: print(to_json(line), file=out, flush=True)))
+        lines = asyncio.run(
+            _send(load, lambda line: print(to_json(line), file=out, flush=True), arguments.until_input_ends)
+        )
     print(json.dumps(summary(lines)), file=sys.stderr)
     return 0 if all(line.fate != "indeterminate" for line in lines) else 1
+
+
+async def _send(load: Load, sink: Callable[[Line], None], until_input_ends: bool) -> list[Line]:
+    stop = asyncio.Event()
+    if until_input_ends:
+        asyncio.get_running_loop().add_reader(sys.stdin, stop.set)
+    return await generate(load, sink, stop)
 
 
 def _arguments() -> argparse.Namespace:
@@ -203,6 +215,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--market", default="BTC-PERP")
     parser.add_argument("--attempt-seconds-max", type=float, default=2.0, help="patience with one entrance")
     parser.add_argument("--order-seconds-max", type=float, default=30.0, help="then an order is indeterminate")
+    parser.add_argument(
+        "--until-input-ends", action="store_true", help="stop sending when standard input closes, if that is earlier"
+    )
     parser.add_argument("--out", type=Path, help="file for the lines; standard output without it")
     return parser.parse_args()
 
@@ -219,6 +234,18 @@ def _order(load: Load, number: int, middle: int, chance: random.Random) -> dict[
         "quantity": chance.randint(1, 10),
         "lifetime": "ioc" if chance.random() < 0.2 else "gtc",
     }
+
+
+async def _is_stopped_before(moment: float, stop: asyncio.Event | None) -> bool:
+    seconds = max(0.0, moment - time.monotonic())
+    if stop is None:
+        await asyncio.sleep(seconds)
+        return False
+    try:
+        await asyncio.wait_for(stop.wait(), seconds)
+    except TimeoutError:
+        return False
+    return True
 
 
 def _replace_run(load: Load) -> Load:

@@ -42,6 +42,9 @@ class Answer:
         return json.loads(self.body)
 
 
+ENDED = Answer(status=None, body="", error="the observer inside the lab ended")
+
+
 class Observer:
     """Asks the hosts of a lab; to be used as a context manager."""
 
@@ -119,8 +122,11 @@ class Observer:
             self._pending[self._number] = future
             question = {"id": self._number, "host": host.name, "url": url, "timeout_seconds": TIMEOUT_SECONDS}
             assert self._agent.stdin is not None  # noqa: S101  # made by PIPE
-            self._agent.stdin.write(json.dumps(question) + "\n")
-            self._agent.stdin.flush()
+            try:
+                self._agent.stdin.write(json.dumps(question) + "\n")
+                self._agent.stdin.flush()
+            except BrokenPipeError:
+                self._pending.pop(self._number).set_result(ENDED)
         return future
 
     def _read(self) -> None:
@@ -130,7 +136,7 @@ class Observer:
             answer = Answer(status=said.get("status"), body=said.get("body", ""), error=said.get("error"))
             self._pending.pop(said["id"]).set_result(answer)
         for future in self._pending.values():
-            future.set_result(Answer(status=None, body="", error="the observer inside the lab ended"))
+            future.set_result(ENDED)
 
 
 def _hash(answer: Answer, height: int) -> str | None:

@@ -83,9 +83,9 @@ class Phases:
     return_seconds_max: float = 90
 
     @property
-    def seconds(self) -> float:
-        """How long clients send."""
-        return self.calm_seconds + self.lost_seconds + self.back_seconds
+    def seconds_max(self) -> float:
+        """How long clients send at most; the end of the last phase ends them."""
+        return self.calm_seconds + self.lost_seconds + self.back_seconds + 2 * self.return_seconds_max
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,20 +148,28 @@ class Rehearsal:
         observed = control.observed_rtt(self.lab, [(hosts[a], hosts[b]) for a, b in pairs], count)
         return tuple(self._pair(a, b, observed[hosts[a], hosts[b]].p50_ms) for a, b in pairs)
 
-    def start_load(self, rate: float, seconds: float, seed: int, out: Path) -> subprocess.Popen[str]:
-        """Start clients that send orders to every entrance; the log is written when they end."""
+    def start_load(
+        self, rate: float, seconds_max: float, seed: int, out: Path, *, until_closed: bool = False
+    ) -> subprocess.Popen[str]:
+        """Start clients that send orders to every entrance, until their input is closed where `until_closed`."""
         entrances = ",".join(f"http://{it.address.ip}:{ports.ORDERS}" for it in self.plan.accesses.values())
-        asked = ["--entrances", entrances, "--rate", str(rate), "--seconds", str(seconds), "--seed", str(seed)]
-        command = [sys.executable, "-m", "drills.load", *asked, "--out", str(out)]
+        asked = ["--entrances", entrances, "--rate", str(rate), "--seconds", str(seconds_max), "--seed", str(seed)]
+        ending = ["--until-input-ends"] if until_closed else []
+        command = [sys.executable, "-m", "drills.load", *asked, *ending, "--out", str(out)]
         inside = [*world.require(self.lab).entering(INTERNET), *command]
         return subprocess.Popen(
-            inside, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=commands.environment()
+            inside,
+            stdin=subprocess.PIPE if until_closed else subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=commands.environment(),
         )
 
     def survive(self, site: str, phases: Phases, out: Path) -> Survival:
         """Lose a site under load and get it back; the order log is written to `out`."""
         carried, counted = self.carried_bytes(), time.monotonic()
-        clients = self.start_load(phases.rate, phases.seconds, seed=phases.seed, out=out)
+        clients = self.start_load(phases.rate, phases.seconds_max, seed=phases.seed, out=out, until_closed=True)
         time.sleep(phases.calm_seconds)
         per_second = (self.carried_bytes() - carried) / (time.monotonic() - counted)
         before = self.books()
@@ -170,7 +178,8 @@ class Rehearsal:
         degraded = self.books(without=site)
         healed = self.heal(site)
         returned = self.await_return(site, phases.return_seconds_max)
-        clients.communicate(timeout=phases.return_seconds_max)
+        time.sleep(phases.back_seconds)
+        clients.communicate(timeout=phases.return_seconds_max)  # closes their input
         lines = load.read(out)
         survivor, back = self._witnesses(site)
         return Survival(
@@ -282,6 +291,6 @@ class Rehearsal:
             if time.monotonic() > end:
                 raise LabError(
                     f"lab {self.lab}: waited {seconds_max:.0f} s for {what}. "
-                    f"See `diversite lab status {self.lab}` and `diversite lab logs {self.lab} HOST`."
+                    f"See `diversite lab status {self.lab}` and `diversite lab logs HOST --topology {self.lab}`."
                 )
             time.sleep(POLL_SECONDS)

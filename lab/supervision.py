@@ -66,9 +66,7 @@ def add(world: World, service: str, run: Run, down: bool = False) -> None:
     if down:
         write(staged / "down", "")
     staged.rename(world.layout.scan / service)
-    rescan(world)
-    if not wait_until(lambda: _is_supervised(world, service), SUPERVISED_SECONDS_MAX):
-        raise LabError(f"the supervisor did not take up {service!r} in {SUPERVISED_SECONDS_MAX} s")
+    _await_supervised(world, service)
 
 
 def write_directory(directory: Path, run: Run) -> None:
@@ -83,6 +81,7 @@ def remove(world: World, service: str) -> None:
     """Stop a service and take its directory away; what is gone already is no failure."""
     if not exists(world, service):
         return
+    _await_supervised(world, service)
     stop(world, service)
     gone = world.layout.staging / f"{service}.{time.monotonic_ns()}.gone"
     (world.layout.scan / service).rename(gone)
@@ -191,7 +190,17 @@ def _log_script(log: str) -> str:
     return f"#!/bin/sh\numask 022\nmkdir -p {shlex.quote(log)}\nexec s6-log -b -- {rotation} T {shlex.quote(log)}\n"
 
 
+def _await_supervised(world: World, service: str) -> None:
+    """Have the supervisor take a service up: who showed it may have been killed before saying so."""
+    rescan(world)
+    if not wait_until(lambda: _is_supervised(world, service), SUPERVISED_SECONDS_MAX):
+        raise LabError(f"the supervisor did not take up {service!r} in {SUPERVISED_SECONDS_MAX} s")
+
+
 def _is_supervised(world: World, service: str) -> bool:
+    # Its orders are taken before its first status is written, and s6-svc -w needs that.
+    if not (world.layout.scan / service / "supervise" / "status").exists():
+        return False
     return commands.attempt(["s6-svok", str(world.layout.scan / service)]).returncode == 0
 
 

@@ -332,7 +332,8 @@ def loop_files() -> set[FileIdentity]:
     if not any(Path("/sys/block").glob("loop*/loop")):
         return set()
     listed = commands.run(["losetup", "--list", "--noheadings", "--raw", "--output", "BACK-MAJ:MIN,BACK-INO"])
-    return {(device, int(inode)) for device, inode in (line.split() for line in listed.splitlines())}
+    told = (line.split() for line in listed.splitlines())  # a device that this user may not read is a blank line
+    return {(words[0], int(words[1])) for words in told if len(words) == 2}
 
 
 def _tail(path: Path, lines: int = 10) -> str:

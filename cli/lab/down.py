@@ -8,17 +8,23 @@ import typer
 
 from cli.console import new_console
 from cli.lab.up import tear_down
-from cli.stacks import FLAGSHIP, LabStack, of_lab
+from cli.stacks import FLAGSHIP, lab_stack, of_lab
 
 
 def down(
-    topology: Annotated[str, typer.Argument(help="A topology in stacks/.")] = FLAGSHIP,
+    topology: Annotated[str, typer.Argument(help="A topology in stacks/, or a lab by its name.")] = FLAGSHIP,
     everything: Annotated[bool, typer.Option("--all", help="Every lab of this checkout.")] = False,
 ) -> None:
     """Remove a lab whole, whether its deployment ended or was killed half-way."""
     from lab import control
 
     console = new_console()
-    names = [lab.name for lab in control.labs()] if everything else [LabStack(topology=topology).name]
-    for name in names:
-        tear_down(of_lab(name), console)
+    here = [lab.name for lab in control.labs()]
+    # A lab outlives the stack file that it was made from.
+    stacks = (
+        [of_lab(name) for name in here]
+        if everything
+        else [of_lab(topology) if topology in here else lab_stack(topology)]
+    )
+    for stack in stacks:
+        tear_down(stack, console)

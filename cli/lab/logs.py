@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from cli.console import new_console
-from cli.stacks import FLAGSHIP, LabStack
+from cli.stacks import FLAGSHIP, lab_stack
 
 
 def logs(
@@ -20,7 +20,7 @@ def logs(
     from lab import control
 
     console = new_console(soft_wrap=True)
-    for name, path in control.logs(LabStack(topology=topology).name, host, service).items():
+    for name, path in control.logs(lab_stack(topology).name, host, service).items():
         console.print(f"[bold]{host} {name}[/bold]  {path}", highlight=False)
         text = path.read_text(errors="replace").splitlines() if path.exists() else []
         for line in text[-lines:] or ["(nothing yet)"]:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cli.stacks import FLAGSHIP, LabStack
+from cli.stacks import FLAGSHIP, lab_stack
 
 
 def shell(
@@ -17,4 +17,4 @@ def shell(
     """Open a shell, or run a command, in a host's network and with its disk."""
     from lab import control
 
-    raise typer.Exit(control.shell(LabStack(topology=topology).name, host, command or ()))
+    raise typer.Exit(control.shell(lab_stack(topology).name, host, command or ()))

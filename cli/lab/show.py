@@ -17,7 +17,7 @@ from rich.table import Table
 
 from cli.console import new_console, new_table
 from cli.lab.up import deploy, tear_down
-from cli.stacks import FLAGSHIP, LabStack
+from cli.stacks import FLAGSHIP, LabStack, lab_stack
 
 if TYPE_CHECKING:
     from diversite.plan import Plan
@@ -49,7 +49,7 @@ def show(
 ) -> None:
     """Deploy a venue here, lose one of its sites under load, and show what that did."""
     console = new_console()
-    stack = LabStack(topology=topology)
+    stack = lab_stack(topology)
     site = lose or stack.plan.proposer_sites[0]
     if site not in stack.plan.sites:
         raise typer.BadParameter(f"{site!r} is no site of {topology}; it has {', '.join(stack.plan.sites)}")

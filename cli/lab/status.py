@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 
 from cli.console import new_console, new_table
-from cli.stacks import LabStack
+from cli.stacks import lab_stack
 
 if TYPE_CHECKING:
     from lab.control import LabStatus
@@ -29,7 +29,7 @@ def status(
         for lab in found:
             _show(lab, console)
     else:
-        _show(control.status(LabStack(topology=topology).name), console)
+        _show(control.status(lab_stack(topology).name), console)
 
 
 def _show(lab: LabStatus, console: Console) -> None:

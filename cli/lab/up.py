@@ -8,12 +8,12 @@ import typer
 from rich.console import Console
 
 from cli.console import new_console
-from cli.stacks import FLAGSHIP, PROJECT, LabStack
+from cli.stacks import FLAGSHIP, PROJECT, LabStack, lab_stack
 
 
 def up(topology: Annotated[str, typer.Argument(help="A topology in stacks/.")] = FLAGSHIP) -> None:
     """Deploy a topology in the lab; a second time changes only what differs."""
-    stack = LabStack(topology=topology)
+    stack = lab_stack(topology)
     deploy(stack, new_console())
 
 
@@ -39,16 +39,24 @@ def deploy(stack: LabStack, console: Console) -> float:
 
 
 def tear_down(stack: LabStack, console: Console) -> None:
-    """Delete what was deployed, in the order of its dependencies; then whatever is left."""
+    """Delete what was deployed, in the order of its dependencies; then the lab, whatever is left of it.
+
+    Where a step fails (an earlier `up` was killed in the middle of one), the lab is ended as a whole, and its state then
+    forgets what is gone.
+    """
     import offline
     from cli.progress import Deployment
     from lab import control
 
+    def destroy() -> offline.Outcome:
+        project = offline.Project.load(PROJECT)
+        return offline.destroy(project, stack.name, config=stack.config, on_event=deployment.on_event)
+
     with Deployment(console, "removing") as deployment:
-        outcome = offline.destroy(
-            offline.Project.load(PROJECT), stack.name, config=stack.config, on_event=deployment.on_event
-        )
-    control.down(stack.name)
+        outcome = destroy()
+        control.down(stack.name)
+        if not outcome.ok and not outcome.interrupted:
+            outcome = destroy()
     if not outcome.ok:
         deployment.tell_failure(outcome.errors)
         raise typer.Exit(2)
