@@ -26,7 +26,7 @@ from lab.world import wait_until
 POLL_SECONDS = 0.05
 STARTED_SECONDS_MAX = 30.0
 PINGS = 25
-"""How many round trips of each pair of sites are measured in the calm."""
+"""How many round trips of each pair of sites are measured, before clients begin: on few cores it disturbs them."""
 BEHIND_HEIGHTS_MAX = 2
 """An engine that is further behind than blocks are on their way is not at the head."""
 ORDER_SECONDS_MAX = load.Load(entrances=(), rate=1, seconds=1).order_seconds_max
@@ -62,7 +62,7 @@ class Report:
     """p50 and p99 before the fault."""
     pressure: Pressure
     untrue_pairs: tuple[Pair, ...] = ()
-    """Sites whose round trip was not the planned one in the calm before: the lab was not the venue then."""
+    """Sites whose round trip was not the planned one before clients began: the lab was not the venue then."""
 
     @property
     def is_void(self) -> bool:
@@ -96,14 +96,13 @@ class Drill:
     def run(self, fault: Fault, predicted: Outcome, seed: int, directory: Path) -> Report:
         """Break, measure, heal and check; the order log and the events are written to `directory` as they come."""
         events, phases, log = Events(directory / "events.jsonl"), self._phases, directory / "orders.jsonl"
+        untrue = self._untrue_pairs(events)
         first, pressure = self._head(), Pressure.now()
         clients = self._rehearsal.start_load(phases.rate, self._load_seconds, seed, log)
         try:
             events.record("load started", rate=phases.rate, seconds=self._load_seconds, seed=seed, height=first)
             wait_until(lambda: log.exists() and log.stat().st_size > 0, STARTED_SECONDS_MAX, POLL_SECONDS)
-            calm_until = time.monotonic() + phases.calm_seconds
-            untrue = self._untrue_pairs(events)
-            time.sleep(max(0.0, calm_until - time.monotonic()))
+            time.sleep(phases.calm_seconds)
             instants, evidence = self._strike(fault, events)
             self._await_load(clients, log)
         finally:
