@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from cli.stacks import FLAGSHIP, LabStack, near, resolve
+from cli.stacks import FLAGSHIP, LabStack, near, target
 
 if TYPE_CHECKING:
     from diversite.outcome import Outcome
@@ -54,7 +54,7 @@ def drill(  # noqa: PLR0913, PLR0917  a parameter an option
     from drills.faults import parse, standard_set
 
     console = new_console()
-    venue = LabStack(topology=resolve(stack).name)
+    venue = LabStack(topology=target(stack).file.name)
     chosen = (
         [parse(text, venue.name, venue.plan) for text in faults] if faults else standard_set(venue.name, venue.plan)
     )
