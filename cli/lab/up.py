@@ -41,8 +41,8 @@ def deploy(stack: LabStack, console: Console) -> float:
 def tear_down(stack: LabStack, console: Console) -> None:
     """Delete what was deployed, in the order of its dependencies; then the lab, whatever is left of it.
 
-    Where a step fails (an earlier `up` was killed in the middle of one), the lab is ended as a whole, and its state then
-    forgets what is gone.
+    Where a step fails (an earlier `up` was killed in the middle of one), the lab is ended as a whole, and its state
+    then forgets what is gone.
     """
     import offline
     from cli.progress import Deployment

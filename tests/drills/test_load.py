@@ -111,10 +111,14 @@ async def entrances() -> AsyncIterator[Callable[..., Awaitable[list[Entrance]]]]
         await entrance.server.close()
 
 
+HASTE = {"attempt_seconds_max": 0.1, "order_seconds_max": 0.5}
+"""For entrances that never answer; others have the patience of a busy machine."""
+
+
 def load_on(entrances: list[Entrance], **change: Any) -> Load:
     """A short load."""
     urls = tuple(entrance.url for entrance in entrances)
-    short = Load(entrances=urls, rate=100, seconds=0.1, run="r", attempt_seconds_max=0.1, order_seconds_max=0.5)
+    short = Load(entrances=urls, rate=100, seconds=0.1, run="r", attempt_seconds_max=5, order_seconds_max=10)
     return replace(short, **change)
 
 
@@ -148,7 +152,7 @@ async def test_a_dead_entrance_is_passed_over(entrances: Any) -> None:
 
 async def test_a_silent_venue_leaves_orders_indeterminate(entrances: Any) -> None:
     """Without an answer in time, nobody knows; the load ends all the same."""
-    lines = await generate(load_on(await entrances(silent)))
+    lines = await generate(load_on(await entrances(silent), **HASTE))
     assert {line.fate for line in lines} == {"indeterminate"}
     assert all(line.attempts > 1 for line in lines)
 
@@ -156,7 +160,7 @@ async def test_a_silent_venue_leaves_orders_indeterminate(entrances: Any) -> Non
 async def test_a_refusal_is_final_only_if_nothing_is_under_way(entrances: Any) -> None:
     """After a silent attempt, a refusal without a block says nothing about the first attempt."""
     silent_one, refusing = await entrances(silent, halted)
-    lines = await generate(load_on([silent_one, refusing]))
+    lines = await generate(load_on([silent_one, refusing], **HASTE))
     assert [line.fate for line in lines] == ["indeterminate", "refused"] * 5
 
 
@@ -169,7 +173,7 @@ async def test_latency_counts_from_the_intended_time(entrances: Any) -> None:
         return web.json_response(ACKNOWLEDGED)
 
     [entrance] = await entrances(held)
-    running = asyncio.create_task(generate(load_on([entrance], attempt_seconds_max=5, order_seconds_max=5)))
+    running = asyncio.create_task(generate(load_on([entrance])))
     while len(entrance.orders) < 10:
         await asyncio.sleep(0.005)
     gate.set()
