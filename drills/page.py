@@ -6,7 +6,7 @@ import argparse
 import inspect
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +61,14 @@ def _faults() -> Iterator[str]:
     yield f"Percentiles leave out orders sent within {comparison.SETTLING_SECONDS:g} s before the heal."
 
 
+def _calm(reports: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """How the venue did with nothing broken, on the same machine: what is off here is off below any fault."""
+    calm = [report["calm_ms"] for report in reports if None not in report["calm_ms"]]
+    for place, name in enumerate(("p50", "p99") if calm else ()):
+        figures = [each[place] for each in calm]
+        yield f"Before the faults, measured: {name} {min(figures):.0f} to {max(figures):.0f} ms."
+
+
 def _percent(per_million: int) -> str:
     return f"{per_million / 10_000:g} %"
 
@@ -72,6 +80,7 @@ def _results(run: Path) -> Iterator[str]:
     yield "Measured, and predicted in brackets; a figure in bold was not as predicted.\n"
     yield (run / "summary.md").read_text(encoding="utf-8").rstrip()
     yield ""
+    yield from _calm(json.loads((run / "summary.json").read_text(encoding="utf-8")))
     yield (
         f"Seed {known['seed']}, each fault {arguments['repeat']} times, {phases['rate']:g} orders a second, "
         f"{phases['hold_seconds']:g} s a fault; at most {drill.Phases().converge_seconds_max:g} s until whole."

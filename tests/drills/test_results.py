@@ -101,6 +101,7 @@ def test_the_page_is_made_of_the_run(tmp_path: Path) -> None:
     results.summaries(tmp_path, [report()], calm_of(FOUR))
     text = page.page(tmp_path)
     assert "Seed 7" in text
+    assert "Before the faults, measured: p50 150 to 150 ms." in text
     assert f"`{FAULT}`" in text
     assert json.loads((tmp_path / "summary.json").read_text())[0]["passed"]
     assert all(f"| `{word}` |" in text for word in FAULTS)
