@@ -34,8 +34,8 @@ class Timing:
     precommit_delta_ms: int
     commit_ms: int = 0
     empty_blocks_interval_ms: int = 1000
-    gossip_sleep_ms: int = 5
-    flush_throttle_ms: int = 2
+    gossip_sleep_ms: int = 2
+    flush_throttle_ms: int = 1
     hop_ms_max: float
     """The longest one-way delay between two validators, from which the rest follows."""
 
