@@ -84,14 +84,14 @@ def measure(
     `serving` are the numbers of the entrances, of all `entrances`, that the model says still serve: percentiles are of
     the orders that were sent there first.
     """
-    rto = _rto_seconds(lines, instants)
+    rto = rto_seconds(lines, instants)
     degraded = _degraded(lines, instants, rto, serving, entrances)
     latencies = sorted(line.latency_ms for line in degraded)
     lost = len(safety.missing)
     return Measured(
         outcome=_outcome(rto, lost + len(safety.forks)),
         rto_seconds=rto,
-        gap_seconds=_gap_seconds(lines, instants),
+        gap_seconds=gap_seconds(lines, instants),
         p50_ms=load.percentile(latencies, 50),
         p99_ms=load.percentile(latencies, 99),
         resume_seconds=_since(instants.healed, instants.resumed) if rto is None else None,
@@ -145,12 +145,12 @@ def _outcome(rto: float | None, wrongs: int) -> Class:
     return "halts_safely" if rto is None else "continues"
 
 
-def _rto_seconds(lines: Iterable[Line], instants: Instants) -> float | None:
+def rto_seconds(lines: Iterable[Line], instants: Instants) -> float | None:
     """To the first acknowledgement, before the heal, of an order meant to be sent after the fault."""
     return load.recovery_seconds((it for it in lines if it.settled_seconds < instants.healed), instants.broken)
 
 
-def _gap_seconds(lines: Iterable[Line], instants: Instants) -> float | None:
+def gap_seconds(lines: Iterable[Line], instants: Instants) -> float | None:
     """The longest time without an acknowledgement, from the last one before the fault to the heal."""
     moments = sorted(line.settled_seconds for line in lines if line.fate == "acknowledged")
     before = [moment for moment in moments if moment <= instants.broken][-1:]

@@ -6,7 +6,6 @@ not answer is an answer too.
 
 from __future__ import annotations
 
-import base64
 import json
 import subprocess
 import sys
@@ -96,18 +95,6 @@ class Observer:
             (host, f"http://{host.address}:{ports.ENGINE_HTTP}/hashes?from={height}&to={height}") for host in engines
         )
         return {host.name: _hash(answer, height) for host, answer in zip(engines, answers, strict=True)}
-
-    def transactions(self, validator: Host, heights: Iterable[int]) -> list[tuple[int, bytes]]:
-        """Every transaction that a validator holds in these blocks, with its height."""
-        wanted = list(heights)
-        answers = self.ask(
-            (validator, f"http://{validator.address}:{ports.COMETBFT_RPC}/block?height={h}") for h in wanted
-        )
-        found = []
-        for height, answer in zip(wanted, answers, strict=True):
-            block = answer.json()["result"]["block"]
-            found += [(height, base64.b64decode(text)) for text in block["data"]["txs"] or []]
-        return found
 
     def ask(self, questions: Iterable[tuple[Host, str]]) -> list[Answer]:
         """Ask many hosts at once, each from its own network."""

@@ -1,7 +1,7 @@
 """The main job, measured: a running lab is watched, loses a site under load, and gets it back.
 
 `Rehearsal` holds a lab and its plan; each method does one thing to it and returns what it measured as plain data.
-Nothing is printed and nothing is decided: `cli.lab_show` shows the figures and says what is true.
+Nothing is printed and nothing is decided: `cli/lab/show.py` shows the figures and says what is true.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ import json
 import subprocess
 import sys
 import time
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
@@ -19,10 +19,10 @@ from pathlib import Path
 from diversite import ports
 from diversite.errors import LabError
 from diversite.plan import Host, Plan
-from drills import load
+from drills import load, safety
+from drills.comparison import Safety
 from drills.observer import Observer
 from lab import commands, control, world
-from workloads.engine import orders
 
 INTERNET = "internet"
 """The host that clients are on."""
@@ -60,17 +60,6 @@ class Books:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Fates:
-    """What became of the orders that clients were told are acknowledged."""
-
-    acknowledged: int
-    missing: tuple[str, ...]
-    """Acknowledged, and in no block."""
-    repeated: tuple[str, ...]
-    """Acknowledged, and executed in more than one block."""
-
-
-@dataclass(frozen=True, kw_only=True)
 class Phases:
     """How long each part of a rehearsal lasts, and under which load."""
 
@@ -95,23 +84,38 @@ class Survival:
     site: str
     lines: Sequence[load.Line]
     """What became of every order."""
+    began_seconds: float
+    """When the site began to go."""
     lost_seconds: float
-    """When the site was lost."""
+    """When it was gone as a whole."""
     healed_seconds: float
-    """When it was given back."""
-    returned_after_seconds: float
-    """From the heal until its engines could acknowledge again."""
+    """When it began to be given back."""
+    returned_seconds: float | None
+    """When its engines could acknowledge again; None of a site that has none."""
     before: Books
     degraded: Books
     """Without the lost site."""
     after: Books
-    survivor: str
-    """A validator that stayed; `back` is one that was lost. Each holds a chain of its own to look into."""
-    back: str
-    fates: tuple[Fates, Fates]
-    """By the chain of `survivor`, and by that of `back`."""
+    safety: Safety
+    """Every height since the load began, on every engine and validator."""
     carried_bytes_per_second: float
     """Over all links together, in the calm before."""
+
+    @property
+    def acknowledged(self) -> int:
+        """How many orders clients were told are acknowledged."""
+        return sum(line.fate == "acknowledged" for line in self.lines)
+
+    @property
+    def recovery_seconds(self) -> float | None:
+        """From the loss to the first acknowledgement, before the heal, of an order sent after it; None without one."""
+        settled = (line for line in self.lines if line.settled_seconds < self.healed_seconds)
+        return load.recovery_seconds(settled, self.lost_seconds)
+
+    @property
+    def went_on(self) -> bool:
+        """Were blocks and acknowledgements made without the site?"""
+        return self.recovery_seconds is not None and self.degraded.height > self.before.height
 
 
 class Rehearsal:
@@ -168,64 +172,74 @@ class Rehearsal:
 
     def survive(self, site: str, phases: Phases, out: Path) -> Survival:
         """Lose a site under load and get it back; the order log is written to `out`."""
+        first = self.books().height + 1
         carried, counted = self.carried_bytes(), time.monotonic()
-        clients = self.start_load(phases.rate, phases.seconds_max, seed=phases.seed, out=out, until_closed=True)
-        time.sleep(phases.calm_seconds)
-        per_second = (self.carried_bytes() - carried) / (time.monotonic() - counted)
-        before = self.books()
-        lost = self.lose(site)
-        time.sleep(phases.lost_seconds)
-        degraded = self.books(without=site)
-        healed = self.heal(site)
-        returned = self.await_return(site, phases.return_seconds_max)
-        time.sleep(phases.back_seconds)
-        clients.communicate(timeout=phases.return_seconds_max)  # closes their input
-        lines = load.read(out)
-        survivor, back = self._witnesses(site)
+        with self._clients(phases, out):
+            time.sleep(phases.calm_seconds)
+            per_second = (self.carried_bytes() - carried) / (time.monotonic() - counted)
+            before, began = self.books(), time.monotonic()
+            lost = self.lose(site)
+            time.sleep(phases.lost_seconds)
+            degraded = self.books(without=site)
+            healed = self.heal(site)
+            returned = self.await_return(site, phases.return_seconds_max)
+            time.sleep(phases.back_seconds)
+        lines, after = load.read(out), self.books()
         return Survival(
             site=site,
             lines=lines,
+            began_seconds=began,
             lost_seconds=lost,
             healed_seconds=healed,
-            returned_after_seconds=returned,
+            returned_seconds=returned,
             before=before,
             degraded=degraded,
-            after=self.books(),
-            survivor=survivor.name,
-            back=back.name,
-            fates=(self.fates(lines, survivor), self.fates(lines, back)),
+            after=after,
+            safety=safety.check(self.observer, self.plan, lines, range(first, after.height + 1), self._witnesses(site)),
             carried_bytes_per_second=per_second,
         )
 
+    @contextmanager
+    def _clients(self, phases: Phases, out: Path) -> Iterator[None]:
+        """Clients that send all the while; LabError where they end by themselves."""
+        clients = self.start_load(phases.rate, phases.seconds_max, seed=phases.seed, out=out, until_closed=True)
+        try:
+            yield
+            if clients.poll() is not None:
+                raise LabError(f"the clients ended early: {clients.communicate()[1][-500:]}")
+            clients.communicate(timeout=phases.return_seconds_max)  # closes their input, which ends them
+        finally:
+            clients.kill()
+
     def lose(self, site: str) -> float:
-        """Take a site away at once: every process ended unwarned, every wire cut. The instant, in monotonic seconds."""
-        hosts = self.plan.at_site(site)
-        instant = time.monotonic()
+        """Take a site away: every wire cut, every process ended unwarned. When it was gone, in monotonic seconds."""
         control.cut_wires(self.lab, self._wires(site))
-        for host in hosts:
+        for host in self.plan.at_site(site):
             control.kill_host(self.lab, host.name)
-        return instant
+        return time.monotonic()
 
     def heal(self, site: str) -> float:
-        """Give a site back: wires first, then what ran there. The instant, in monotonic seconds."""
+        """Give a site back: wires first, then what ran there. When that began, in monotonic seconds."""
         instant = time.monotonic()
         control.heal_wires(self.lab, self._wires(site))
         for host in sorted(self.plan.at_site(site), key=lambda host: host.role == "validator"):
             control.start_host(self.lab, host.name)
         return instant
 
-    def await_return(self, site: str, seconds_max: float) -> float:
-        """Wait until a site's engines are at the head again and could acknowledge; how many seconds that took."""
-        began = time.monotonic()
+    def await_return(self, site: str, seconds_max: float) -> float | None:
+        """Wait until a site's engines are at the head again and could acknowledge. When, in monotonic seconds."""
         engines = self.plan.at_site(site, "engine")
         self._await(lambda: all(self.observer.ready(engines).values()), seconds_max, f"site {site} to catch up")
-        return time.monotonic() - began
+        return time.monotonic() if engines else None
 
     def books(self, seconds_max: float = 20.0, without: str | None = None) -> Books:
         """The books of all engines (but those of a site that is lost) at the newest height that all of them have."""
         engines = {host.name for host in self.plan.of_role("engine") if host.site != without}
         statuses = self.observer.statuses()
-        height = max(status["height"] for name, status in statuses.items() if status and name in engines)
+        heights = [status["height"] for name, status in statuses.items() if status and name in engines]
+        if not heights:
+            raise LabError(f"lab {self.lab}: none of {', '.join(sorted(engines))} answers")
+        height = max(heights)
         found: dict[str, str | None] = {}
 
         def reached() -> bool:
@@ -235,21 +249,6 @@ class Rehearsal:
 
         self._await(reached, seconds_max, f"every engine to reach height {height}")
         return Books(height=height, hashes=dict(found))
-
-    def fates(self, lines: Iterable[load.Line], validator: Host) -> Fates:
-        """Look for every acknowledged order in the blocks that a validator holds."""
-        acknowledged = [line for line in lines if line.fate == "acknowledged"]
-        heights = [line.height for line in acknowledged if line.height]
-        found: Counter[str] = Counter()
-        if heights:
-            for _, transaction in self.observer.transactions(validator, range(min(heights), max(heights) + 1)):
-                found[orders.identity(orders.decode(transaction, len(transaction)))] += 1
-        keys = [f"{line.client}/{line.key}" for line in acknowledged]
-        return Fates(
-            acknowledged=len(keys),
-            missing=tuple(key for key in keys if not found[key]),
-            repeated=tuple(key for key in keys if found[key] > 1),
-        )
 
     def carried_bytes(self) -> int:
         """What the routers have sent over all links so far."""

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from drills.rehearsal import Books, Pair, Survival
 
 READY_SECONDS_MAX = 60
+FIRST_BLOCK_SECONDS_MAX = 15
+"""On 2 cores, with the tools installed."""
 SECONDS_PER_MONTH = 30 * 24 * 3600
 BYTES_PER_TERABYTE = 10**12
 
@@ -73,7 +75,12 @@ def _rehearse(stack: LabStack, site: str, console: Console, claims: Claims) -> N
     with Observer(stack.name, stack.plan) as observer:
         rehearsal = Rehearsal(stack.name, stack.plan, observer)
         rehearsal.await_blocks(READY_SECONDS_MAX)
-        claims.state(True, f"every engine commits blocks, {time.monotonic() - began:.1f} s after the deployment began")
+        seconds = time.monotonic() - began
+        claims.state(
+            seconds <= FIRST_BLOCK_SECONDS_MAX,
+            f"every engine has blocks and could acknowledge {seconds:.1f} s after the deployment began, "
+            f"within {FIRST_BLOCK_SECONDS_MAX} s",
+        )
         console.print(_sites(stack.plan, rehearsal.heights()))
         pairs = rehearsal.round_trips()
         console.print(_pairs(pairs))
@@ -90,28 +97,31 @@ def _rehearse(stack: LabStack, site: str, console: Console, claims: Claims) -> N
 
 
 def _claim(planned: Plan, found: Survival, claims: Claims, console: Console) -> None:
-    from drills import load
-
-    recovery = load.recovery_seconds(found.lines, found.lost_seconds)
-    kept, kept_back = found.fates
+    recovery, safety = found.recovery_seconds or 0.0, found.safety
     claims.state(found.before.are_equal, f"before, {_same(found.before)}")
-    claims.state(recovery is not None, f"an order sent after the loss was acknowledged {recovery or 0:.2f} s after it")
-    claims.state(found.degraded.are_equal, f"without {found.site}, {_same(found.degraded)}")
     claims.state(
-        found.after.are_equal,
-        f"{found.site} is at the head again {found.returned_after_seconds:.1f} s after its return",
+        found.went_on,
+        f"without {found.site} the venue went on: an order sent after the loss was acknowledged {recovery:.2f} s "
+        f"after it, and {found.degraded.height - found.before.height} blocks were made",
     )
+    claims.state(found.degraded.are_equal, f"without {found.site}, {_same(found.degraded)}")
+    if found.returned_seconds is not None:
+        seconds = found.returned_seconds - found.healed_seconds
+        claims.state(True, f"{found.site} could acknowledge again {seconds:.1f} s after it was given back")
     claims.state(found.after.are_equal, f"after, {_same(found.after)}")
     claims.state(
-        not (kept.missing or kept_back.missing),
-        f"all {kept.acknowledged} acknowledged orders are in the blocks of {found.survivor} and of {found.back}",
+        not safety.forks, f"at each of {safety.heights} heights every engine and every validator tells the same"
     )
-    claims.state(not (kept.repeated or kept_back.repeated), "none of them was executed twice")
+    claims.state(
+        not safety.missing,
+        f"all {found.acknowledged} acknowledged orders are in the blocks of {' and of '.join(safety.witnesses)}",
+    )
+    claims.state(not safety.repeated, "none of them was executed twice")
     if claims.are_true:
         place = planned.sites[found.site].place
         console.print(
             f"\n[bold]Shown: {planned.venue} went on without {found.site} ({place.provider}, {place.city}) after "
-            f"{recovery:.2f} s; all {kept.acknowledged} acknowledged orders are still there, "
+            f"{recovery:.2f} s; all {found.acknowledged} acknowledged orders are still there, "
             "the same on every book.[/bold]",
             highlight=False,
         )
@@ -130,8 +140,8 @@ def _orders(found: Survival) -> Table:
     from drills import load
 
     phases = {
-        "calm": (0.0, found.lost_seconds),
-        "site lost": (found.lost_seconds, found.healed_seconds),
+        "calm": (0.0, found.began_seconds),
+        "site lost": (found.began_seconds, found.healed_seconds),
         "site back": (found.healed_seconds, float("inf")),
     }
     table = new_table("orders", "sent", "acknowledged", "p50 ms", "p99 ms", "longest gap ms")

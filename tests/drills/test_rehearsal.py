@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -12,12 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from diversite.errors import LabError
-from diversite.plan import Host, Plan
+from diversite.plan import Plan
+from drills.comparison import Safety
 from drills.load import Fate, Line
 from drills.observer import Observer
-from drills.rehearsal import Books, Pair, Phases, Rehearsal
+from drills.rehearsal import Books, Pair, Phases, Rehearsal, Survival
 from tests.services.venues import europe
-from workloads.engine import orders
 
 
 def pair(planned_ms: float, observed_ms: float) -> Pair:
@@ -73,96 +74,93 @@ def test_books_are_equal_only_if_all_are_known(hashes: dict[str, str | None], ar
     assert Books(height=7, hashes=hashes).are_equal is are_equal
 
 
-def test_phases_add_up() -> None:
-    """Clients send through all of them."""
-    assert Phases(calm_seconds=1, lost_seconds=2, back_seconds=3).seconds == 6
+def test_clients_outlast_every_phase() -> None:
+    """The end of the last phase ends the clients, not a clock that a slow step could overrun."""
+    phases = Phases(calm_seconds=1, lost_seconds=2, back_seconds=3, return_seconds_max=60)
+    assert phases.seconds_max > 1 + 2 + 3 + phases.return_seconds_max
 
 
-class Chain:
-    """An observer that knows only blocks, and books by height."""
+class Engines:
+    """An observer that knows only books by height."""
 
-    def __init__(self, blocks: Mapping[int, list[bytes]], hashes: Mapping[str, str | None] | None = None) -> None:
-        self._blocks = blocks
+    def __init__(self, hashes: Mapping[str, str | None] | None = None, height: int | None = 7) -> None:
         self._hashes = hashes or {}
-        self.asked: list[int] = []
-
-    def transactions(self, validator: Host, heights: Iterable[int]) -> list[tuple[int, bytes]]:
-        """Those in the blocks asked for."""
-        self.asked = list(heights)
-        return [(height, text) for height in self.asked for text in self._blocks.get(height, [])]
+        self._height = height
 
     def statuses(self) -> Mapping[str, Any]:
-        """Every engine at height 7."""
-        return {host.name: {"height": 7} for host in europe().of_role("engine")}
+        """Every engine at one height, or none that answers."""
+        status = None if self._height is None else {"height": self._height}
+        return {host.name: status for host in europe().of_role("engine")}
 
     def hashes(self, height: int) -> Mapping[str, str | None]:
         """The same of every engine but those of which something else was said."""
         return {host.name: self._hashes.get(host.name, "00") for host in europe().of_role("engine")}
 
 
-def transaction(key: str) -> bytes:
-    """An order as it stands in a block."""
-    fields = {"kind": "new", "client": "c", "key": key, "market": "M", "side": "buy", "price": 1, "quantity": 1}
-    return orders.encode(orders.from_fields({**fields, "lifetime": "gtc"}))
+def watching(engines: Engines) -> Rehearsal:
+    """A rehearsal of the flagship that sees these engines instead of a lab."""
+    return Rehearsal("lab", europe(), cast(Observer, engines))
 
 
-def line(key: str, fate: Fate = "acknowledged", height: int | None = 5) -> Line:
+def line(intended: float, settled: float, fate: Fate = "acknowledged") -> Line:
     """What became of an order."""
     return Line(
         number=0,
-        key=key,
+        key="k",
         client="c",
         fate=fate,
         entrance="",
         attempts=1,
-        intended_seconds=0.0,
-        settled_seconds=0.1,
-        height=height,
+        intended_seconds=intended,
+        settled_seconds=settled,
     )
 
 
-def watching(chain: Chain) -> Rehearsal:
-    """A rehearsal of the flagship that sees a chain instead of a lab."""
-    return Rehearsal("lab", europe(), cast(Observer, chain))
+def survival(lines: list[Line], degraded_height: int = 20) -> Survival:
+    """A site that began to go at 10 s, was gone at 11 s, and came back from 20 s on."""
+    books = Books(height=10, hashes={"engine-dub": "00"})
+    return Survival(
+        site="par",
+        lines=lines,
+        began_seconds=10.0,
+        lost_seconds=11.0,
+        healed_seconds=20.0,
+        returned_seconds=25.0,
+        before=books,
+        degraded=replace(books, height=degraded_height),
+        after=replace(books, height=30),
+        safety=Safety(heights=20, forks=(), missing=(), repeated=(), witnesses=("validator-dub",)),
+        carried_bytes_per_second=0.0,
+    )
 
 
-def test_an_acknowledged_order_that_is_in_no_block_is_missing() -> None:
-    """Only what was acknowledged can be lost, and every such order is looked for in the blocks."""
-    rehearsal = watching(Chain({5: [transaction("kept")], 6: []}))
-    lines = [
-        line("kept"),
-        line("lost", height=6),
-        line("refused", "refused", None),
-        line("late", "indeterminate", None),
-    ]
-    fates = rehearsal.fates(lines, europe().of_role("validator")[0])
-    assert (fates.acknowledged, fates.missing, fates.repeated) == (2, ("c/lost",), ())
+def test_recovery_counts_orders_sent_after_the_loss() -> None:
+    """What was sent while the site was going says nothing of the venue without it."""
+    assert survival([line(10.5, 11.1), line(12.0, 12.5)]).recovery_seconds == 1.5
 
 
-def test_an_order_in_two_blocks_is_repeated() -> None:
-    """Executed twice is as wrong as lost."""
-    rehearsal = watching(Chain({5: [transaction("twice")], 6: [transaction("other")], 7: [transaction("twice")]}))
-    fates = rehearsal.fates([line("twice"), line("other", height=7)], europe().of_role("validator")[0])
-    assert (fates.missing, fates.repeated) == ((), ("c/twice",))
+def test_a_venue_that_stood_still_until_the_heal_did_not_go_on() -> None:
+    """An acknowledgement after the heal is no recovery without the site."""
+    stuck = survival([line(12.0, 20.5), line(13.0, 21.0)])
+    assert stuck.recovery_seconds is None
+    assert not stuck.went_on
 
 
-def test_every_block_between_the_first_and_the_last_is_looked_into() -> None:
-    """A gap between acknowledged heights hides nothing."""
-    chain = Chain({})
-    watching(chain).fates([line("a", height=5), line("b", height=9)], europe().of_role("validator")[0])
-    assert chain.asked == [5, 6, 7, 8, 9]
+def test_a_venue_that_made_no_block_did_not_go_on() -> None:
+    """The height before the loss is no progress."""
+    assert not survival([line(12.0, 12.5)], degraded_height=10).went_on
+    assert survival([line(12.0, 12.5)], degraded_height=11).went_on
 
 
-def test_without_acknowledged_orders_no_block_is_asked_for() -> None:
-    """Nothing can be missing of nothing."""
-    chain = Chain({})
-    fates = watching(chain).fates([line("r", "refused", None)], europe().of_role("validator")[0])
-    assert (fates.acknowledged, fates.missing, fates.repeated, chain.asked) == (0, (), (), [])
+def test_engines_that_do_not_answer_are_named() -> None:
+    """Books that nobody tells are a fault with names, not an empty comparison."""
+    with pytest.raises(LabError, match=r"none of engine-dub, .* answers"):
+        watching(Engines(height=None)).books()
 
 
 def test_books_without_a_site_leave_its_engines_out() -> None:
     """A lost site is not waited for."""
-    books = watching(Chain({}, {"engine-par": None})).books(without="par")
+    books = watching(Engines({"engine-par": None})).books(without="par")
     assert "engine-par" not in books.hashes
     assert books.are_equal
     assert len(books.hashes) == 6
@@ -171,12 +169,12 @@ def test_books_without_a_site_leave_its_engines_out() -> None:
 def test_books_that_never_come_are_an_error_with_a_next_step() -> None:
     """Waiting ends, and says what for and where to look."""
     with pytest.raises(LabError, match=r"lab lab: waited 0 s for every engine to reach height 7.*diversite lab status"):
-        watching(Chain({}, {"engine-par": None})).books(seconds_max=0)
+        watching(Engines({"engine-par": None})).books(seconds_max=0)
 
 
 def test_a_pair_tells_both_the_places_and_the_links() -> None:
     """Where traffic takes another way than the direct link, the catalogue's figure and the plan's differ."""
-    rehearsal = watching(Chain({}))
+    rehearsal = watching(Engines())
     found = {names: rehearsal._pair(*names, 1.0) for names in (("par", "dub"), ("dub", "nbg"))}
     assert found["par", "dub"].via == ()
     assert found["par", "dub"].catalogue_ms == found["par", "dub"].planned_ms
@@ -187,7 +185,7 @@ def test_a_pair_tells_both_the_places_and_the_links() -> None:
 def test_a_lost_site_loses_its_links_and_its_clients() -> None:
     """Cutting a site off takes every link at it, and the way of clients to its entrance."""
     planned: Plan = europe()
-    wires = watching(Chain({}))._wires("par")
+    wires = watching(Engines())._wires("par")
     assert set(wires) == {link.name for link in planned.links.values() if "par" in link.sites} | {"entry-par-access"}
 
 
@@ -198,4 +196,4 @@ def test_sent_bytes_are_those_of_links_alone(monkeypatch: pytest.MonkeyPatch) ->
     told = [{"ifname": name, "stats64": {"tx": {"bytes": 10}}} for name in [*names, "lan0", "lo"]]
     answer = SimpleNamespace(stdout=json.dumps(told))
     monkeypatch.setattr("drills.rehearsal.control.run", lambda *_: answer)
-    assert watching(Chain({}))._sent_bytes("par") == 10 * len(names)
+    assert watching(Engines())._sent_bytes("par") == 10 * len(names)
