@@ -143,6 +143,9 @@ class HealthCheck:
     timeout_ms: int = 400
     fall: int = 2
     rise: int = 2
+    stall_ms: int = 3000
+    """Without a block for that long an engine says that it could not acknowledge. Above the interval of empty blocks
+    and the stall of a few dead proposers, or every engine would leave the balancers together."""
 
     @property
     def detection_ms(self) -> int:

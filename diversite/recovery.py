@@ -24,8 +24,6 @@ CONVERGENCE_MS = (100.0, 1_500.0)
 routes are flooded and computed; 0.4 to 1.4 s after 900 ms of BFD (lab findings, a silent cut)."""
 BFD_EARLIEST = 0.75
 """BFD packets come up to a quarter earlier than the interval says (RFC 5880, section 6.8.7)."""
-READY_STALL_MS = 3_000.0
-"""How old its last block may be before an engine says that it could not acknowledge (the engine's own setting)."""
 CLIENT_RETRY_MS = (0.0, 2_050.0)
 """How long a client waits for a silent entrance before it sends the order to the next: the load generator's patience
 and its pause. A refusal or a reset moves it on at once."""
@@ -196,8 +194,8 @@ def _entrance_terms(survey: Survey, standing: Standing, entrance: Host, stall_ms
     if unfit:
         yield Term(name="health check", ms=Interval(0.0, check.detection_ms), source=detection)
     if unfit - standing.loss.stopped:
-        yield Term(name="stale engine", ms=Interval(0.0, READY_STALL_MS), source="an engine is ready without blocks")
-    if stall_ms > READY_STALL_MS:
+        yield Term(name="stale engine", ms=Interval(0.0, check.stall_ms), source="an engine is ready without blocks")
+    if stall_ms > check.stall_ms:
         back = (check.rise + 1) * check.interval_ms
         yield Term(name="engines return", ms=Interval(0.0, back), source="all engines were unready during the stall")
 

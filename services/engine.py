@@ -13,9 +13,6 @@ NAME = "engine"
 
 ACKNOWLEDGE_SECONDS_MAX = 10.0
 """An order that is in no block by then is answered as indeterminate: the client asks again with the same key."""
-READY_STALL_SECONDS_MAX = 3.0
-"""Without a block for that long an engine could not acknowledge. Above the interval of empty blocks and the stall of a
-few dead proposers, or every engine would leave the balancers together."""
 PERSIST_EVERY_BLOCKS = 100
 SNAPSHOT_EVERY_BLOCKS = 1000
 
@@ -42,7 +39,7 @@ def config(plan: Plan, host: Host, paths: Paths) -> str:
         "persist_every_blocks": PERSIST_EVERY_BLOCKS,
         "snapshot_every_blocks": SNAPSHOT_EVERY_BLOCKS,
         "retain_blocks": BLOCKS_RETAINED,
-        "ready_stall_seconds_max": READY_STALL_SECONDS_MAX,
+        "ready_stall_seconds_max": plan.health_check.stall_ms / 1000,
         "order_bytes_max": ORDER_BYTES_MAX,
         "acknowledge_seconds_max": ACKNOWLEDGE_SECONDS_MAX,
     }

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from diversite.plan import Plan
-from services import cometbft, engine
+from services import cometbft
 from tests.services.venues import europe, written
 from workloads.engine.settings import load_settings, parse_app_state
 
@@ -27,4 +27,5 @@ def test_the_engine_accepts_its_genesis(venue: Plan) -> None:
 
 def test_an_idle_venue_stays_ready() -> None:
     """Empty blocks come more often than readiness needs one."""
-    assert europe().timing.empty_blocks_interval_ms < engine.READY_STALL_SECONDS_MAX * 1000
+    planned = europe()
+    assert planned.timing.empty_blocks_interval_ms < planned.health_check.stall_ms
