@@ -32,6 +32,10 @@ class InterruptedByUserError(OfflineError):
     """A step that was not begun because the run is to end."""
 
 
+class ToldBeforeError(OfflineError):
+    """A resource that failed for what another was told of already: it gets no diagnostic of its own."""
+
+
 class Analyzer(Protocol):
     """What judges resources: a policy pack."""
 
@@ -100,6 +104,7 @@ class Deployment:
         self._guard = threading.RLock()
         self._deciding = threading.RLock()
         self._defaults_turn = threading.Lock()
+        self._defaults_failed: dict[str, OfflineError] = {}
         self._slots = threading.BoundedSemaphore(settings.parallel)
         self._olds = {state.urn: state for state in journal.base if not state.delete}
         self._interrupted = {state.urn: kind for kind, state in journal.interrupted if kind != "creating"}
@@ -126,7 +131,8 @@ class Deployment:
             try:
                 return self._register(goal, urn)
             except OfflineError as error:
-                self.diagnose("error", str(error), urn)
+                if not isinstance(error, ToldBeforeError):
+                    self.diagnose("error", str(error), urn)
                 if not self.settings.collects:
                     raise
                 return Registered(urn=urn, failed=True)
@@ -326,21 +332,27 @@ class Deployment:
         )
         urn = urns.make(self.settings.stack, self.settings.project, "", urns.PROVIDER_PREFIX + package, name)
         with self._defaults_turn:
+            if urn in self._defaults_failed:
+                raise ToldBeforeError(str(self._defaults_failed[urn]))
             if urn not in self.states:
-                prefix = f"{package}:"
-                inputs = {
-                    key.removeprefix(prefix): value
-                    for key, value in self.settings.configuration.items()
-                    if key.startswith(prefix)
-                }
-                goal = Goal(
-                    type=urns.PROVIDER_PREFIX + package,
-                    name=name,
-                    custom=True,
-                    inputs={**inputs, "version": version} if version else inputs,
-                )
-                self._register(goal, urn)
+                self._register_default(package, name, version, urn)
             return f"{urn}::{self.states[urn].id}"
+
+    def _register_default(self, package: str, name: str, version: str, urn: str) -> None:
+        prefix = f"{package}:"
+        configured = self.settings.configuration.items()
+        inputs = {key.removeprefix(prefix): value for key, value in configured if key.startswith(prefix)}
+        goal = Goal(
+            type=urns.PROVIDER_PREFIX + package,
+            name=name,
+            custom=True,
+            inputs={**inputs, "version": version} if version else inputs,
+        )
+        try:
+            self._register(goal, urn)
+        except OfflineError as error:
+            self._defaults_failed[urn] = error
+            raise
 
     # Custom resources.
 

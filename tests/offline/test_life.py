@@ -127,6 +127,23 @@ Thing("three", pulumi.ResourceOptions(parent=group))
     assert not project.things()
 
 
+def test_a_plugin_that_does_not_start_is_told_once(tmp_path: Path) -> None:
+    """However many resources it should have served, the fault is one, and it is the plugin's."""
+    project = toy_project(
+        tmp_path,
+        """
+group = Group("group")
+for name in ("one", "two", "three"):
+    Thing(name, pulumi.ResourceOptions(parent=group))
+""",
+    )
+    (tmp_path / "plugin" / "pulumi-resource-toy").write_text("#!/bin/sh\nexit 3\n")
+    told = [item.message for item in offline.preview(project.project, "dev").errors]
+    assert len(told) == 1
+    assert "registered twice" not in told[0]
+    assert "toy" in told[0]
+
+
 def test_a_failed_step_keeps_what_was_done(tmp_path: Path) -> None:
     """One failure ends the run; what was made is in the state, and the next run goes on from there."""
     text = """
