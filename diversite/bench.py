@@ -324,6 +324,6 @@ def _worst_of_each(failures: Iterable[Failure]) -> list[Failure]:
 
 
 def _wish(objective: Objective) -> str:
-    outcome = objective.outcome.replace("_", " ")
+    outcome = "continues" if objective.outcome == "continues" else "at worst halts safely"
     maintenance = " with any one host already down" if objective.while_ else ""
     return f"the venue {outcome} when any one {objective.any.replace('_', ' ')} is lost{maintenance}"

@@ -143,7 +143,9 @@ def test_three_providers_and_byzantine_consensus_is_told_with_its_ways_out(flags
 
 def test_halting_safely_is_a_wish_that_three_providers_fulfil(flagship: Topology) -> None:
     """With the outcome that arithmetic allows, the objective is met."""
-    assert verdict(wishing(flagship, {"any": "provider", "outcome": "halts_safely"})).finding("survive[0]").met
+    found = verdict(wishing(flagship, {"any": "provider", "outcome": "halts_safely"})).finding("survive[0]")
+    assert found.met
+    assert found.wish == "the venue at worst halts safely when any one provider is lost"
 
 
 # Network and time
