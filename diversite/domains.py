@@ -137,14 +137,20 @@ def parse(text: str, plan: Plan) -> Domain:
     kinds = ALIASES.get(kind.replace("-", "_"), (kind.replace("-", "_"),))
     domains = [domain for one in KINDS if one in kinds for domain in membership.all(one)]
     if not domains:
-        raise DiversiteError(f"--lose {text}: {kind!r} is no kind of failure domain here; kinds are {listed(KINDS)}")
+        raise DiversiteError(f"{text}: {kind!r} is no kind of failure domain here; kinds are {listed(KINDS)}")
     wanted = _identities_meant(identity, plan)
     for domain in domains:
         if domain.identity in wanted:
             return domain
-    names = [domain.identity for domain in domains]
-    near = did_you_mean(identity, names)
-    raise DiversiteError(f"--lose {text}: the venue has no {kind} {identity!r}{near}; it has {listed(names)}")
+    keys = {domain.identity: _keys(domain, plan) for domain in domains}
+    near = did_you_mean(identity, [*keys, *(key for short in keys.values() for key in short)])
+    has = listed(f"{' or '.join(short)} ({name})" if short else name for name, short in keys.items())
+    raise DiversiteError(f"{text}: the venue has no {kind} {identity!r}{near}; it has {has}")
+
+
+def _keys(domain: Domain, plan: Plan) -> list[str]:
+    """What the topology calls a site."""
+    return [key for key, site in plan.sites.items() if domain.kind == "site" and site.place.id == domain.identity]
 
 
 def _identities_meant(text: str, plan: Plan) -> frozenset[str]:

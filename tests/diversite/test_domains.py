@@ -135,7 +135,12 @@ def test_a_person_may_name_a_domain_shortly(text: str, domain: Domain, europe: P
 
 @pytest.mark.parametrize(
     ("text", "says"),
-    [("planet:earth", "'planet' is no kind of failure domain"), ("metro:pariss", "did you mean paris")],
+    [
+        ("planet:earth", "^planet:earth: 'planet' is no kind of failure domain"),
+        ("metro:pariss", "did you mean paris"),
+        ("site:parr", r"did you mean par\?\)"),
+        ("site:parr", r"par \(aws/eu-west-3/euw3-az1\)"),
+    ],
 )
 def test_a_domain_that_is_not_there_is_refused_with_what_is_near(text: str, says: str, europe: Plan) -> None:
     """The message says what is wrong and what would be right."""
