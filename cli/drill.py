@@ -13,7 +13,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from cli.stacks import FLAGSHIP, LabStack, near, target
+from cli.lab.up import borrowed
+from cli.stacks import FLAGSHIP, lab_stack, near
 
 if TYPE_CHECKING:
     from diversite.outcome import Outcome
@@ -54,7 +55,7 @@ def drill(  # noqa: PLR0913, PLR0917  a parameter an option
     from drills.faults import parse, standard_set
 
     console = new_console()
-    venue = LabStack(topology=target(stack).file.name)
+    venue = lab_stack(stack)
     chosen = (
         [parse(text, venue.name, venue.plan) for text in faults] if faults else standard_set(venue.name, venue.plan)
     )
@@ -67,39 +68,13 @@ def drill(  # noqa: PLR0913, PLR0917  a parameter an option
         seed=seed,
         phases=Phases(hold_seconds=hold),
     )
-    lab = _Lab(venue, console, keep)
-    lab.bring_up()
-    try:
+    with borrowed(venue, console, keep):
         directory = course.begin(planned)
         console.print(f"predictions are written down; results in {near(directory)}", soft_wrap=True)
         with console.status(f"{len(chosen)} faults, each {repeat} times") as status:
             reports = course.run(planned, directory, lambda report: status.console.print(_line(report), emoji=False))
-    finally:
-        lab.leave()
     _tell(reports, calm_of(venue.plan), console)
     raise typer.Exit(0 if course.passed(reports) else 1)
-
-
-class _Lab:
-    """The lab of a venue, brought up where it does not run, and taken down after."""
-
-    def __init__(self, venue: LabStack, console: Console, keep: bool) -> None:
-        self._venue, self._console, self._keep = venue, console, keep
-
-    def bring_up(self) -> None:
-        from cli.lab.up import deploy
-        from lab import world
-
-        if world.find(self._venue.name) is None:
-            deploy(self._venue, self._console)
-
-    def leave(self) -> None:
-        from cli.lab.up import tear_down
-
-        if self._keep:
-            self._console.print(f"left running: diversite lab down {self._venue.topology} removes it")
-        else:
-            tear_down(self._venue, self._console)
 
 
 def _line(report: Report) -> str:

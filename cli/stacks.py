@@ -88,7 +88,7 @@ def of_lab(name: str) -> LabStack:
 
 def lab_stack(text: str) -> LabStack:
     """The stack of the lab that a user means, by a topology's name or the lab's own."""
-    return LabStack(topology=resolve(text).name)
+    return LabStack(topology=target(text).file.name)
 
 
 def topologies() -> tuple[str, ...]:

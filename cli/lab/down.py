@@ -16,15 +16,15 @@ def down(
     everything: Annotated[bool, typer.Option("--all", help="Every lab of this checkout.")] = False,
 ) -> None:
     """Remove a lab whole, whether its deployment ended or was killed half-way."""
-    from lab import control
+    from lab import control, world
 
     console = new_console()
-    here = [lab.name for lab in control.labs()]
-    # A lab outlives the stack file that it was made from.
-    stacks = (
-        [of_lab(name) for name in here]
-        if everything
-        else [of_lab(topology) if topology in here else lab_stack(topology)]
-    )
-    for stack in stacks:
-        tear_down(stack, console)
+    here = world.names()  # a lab outlives the stack file that it was made from
+    if not everything:
+        tear_down(of_lab(topology) if topology in here else lab_stack(topology), console)
+        return
+    for name in here:
+        if of_lab(name).name == name:
+            tear_down(of_lab(name), console)
+        elif control.down(name):
+            console.print(f"ended lab {name}, which is of no stack of this command", highlight=False)

@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from cli.console import new_console, new_table
-from cli.lab.up import deploy, tear_down
+from cli.lab.up import borrowed
 from cli.stacks import FLAGSHIP, LabStack, lab_stack
 
 if TYPE_CHECKING:
@@ -56,22 +56,16 @@ def show(
     if site not in stack.plan.sites:
         raise typer.BadParameter(f"{site!r} is no site of {topology}; it has {', '.join(stack.plan.sites)}")
     claims = Claims(console)
-    try:
-        _rehearse(stack, site, console, claims)
-    finally:
-        if keep:
-            console.print(f"left running: `diversite lab status {topology}`, `diversite lab down {topology}`")
-        else:
-            tear_down(stack, console)
+    began = time.monotonic()
+    with borrowed(stack, console, keep):
+        _rehearse(stack, site, began, console, claims)
     raise typer.Exit(0 if claims.are_true else 1)
 
 
-def _rehearse(stack: LabStack, site: str, console: Console, claims: Claims) -> None:
+def _rehearse(stack: LabStack, site: str, began: float, console: Console, claims: Claims) -> None:
     from drills.observer import Observer
     from drills.rehearsal import Phases, Rehearsal
 
-    began = time.monotonic()
-    deploy(stack, console)
     with Observer(stack.name, stack.plan) as observer:
         rehearsal = Rehearsal(stack.name, stack.plan, observer)
         rehearsal.await_blocks(READY_SECONDS_MAX)

@@ -1,7 +1,12 @@
-"""`diversite lab up`: deploy a topology in the lab."""
+"""`diversite lab up`: deploy a topology in the lab. Here is also what the other commands share: removing a venue, and
+having one for as long as a command lasts.
+"""
 
 from __future__ import annotations
 
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated
 
 import typer
@@ -9,12 +14,12 @@ from rich.console import Console
 
 from cli.console import new_console
 from cli.stacks import FLAGSHIP, PROJECT, LabStack, lab_stack
+from diversite.errors import DiversiteError, OfflineError
 
 
 def up(topology: Annotated[str, typer.Argument(help="A topology in stacks/.")] = FLAGSHIP) -> None:
     """Deploy a topology in the lab; a second time changes only what differs."""
-    stack = lab_stack(topology)
-    deploy(stack, new_console())
+    deploy(lab_stack(topology), new_console())
 
 
 def deploy(stack: LabStack, console: Console) -> float:
@@ -26,6 +31,7 @@ def deploy(stack: LabStack, console: Console) -> float:
     console.print(
         f"[bold]{planned.venue}[/bold] as lab {stack.name}: {len(planned.sites)} sites, {len(planned.hosts)} hosts"
     )
+    _forget_what_is_gone(stack, console)
     with Deployment(console, "deploying") as deployment:
         outcome = offline.up(
             offline.Project.load(PROJECT), stack.name, config=stack.config, on_event=deployment.on_event
@@ -53,7 +59,12 @@ def tear_down(stack: LabStack, console: Console) -> None:
         return offline.destroy(project, stack.name, config=stack.config, on_event=deployment.on_event)
 
     with Deployment(console, "removing") as deployment:
-        outcome = destroy()
+        try:
+            outcome = destroy()
+        except OfflineError:
+            control.down(stack.name)
+            console.print(f"the lab {stack.name} is ended; its state could not be brought up to date")
+            raise
         control.down(stack.name)
         if not outcome.ok and not outcome.interrupted:
             outcome = destroy()
@@ -61,3 +72,47 @@ def tear_down(stack: LabStack, console: Console) -> None:
         deployment.tell_failure(outcome.errors)
         raise typer.Exit(2)
     console.print(f"removed in {outcome.seconds:.1f} s: {sum(deployment.counts.values())} resources", highlight=False)
+
+
+@contextmanager
+def borrowed(stack: LabStack, console: Console, keep: bool) -> Iterator[None]:
+    """A venue in the lab while a command breaks it: deployed before, removed after unless it was there or is kept.
+
+    Raises:
+        DiversiteError: another command has it.
+    """
+    from lab import world
+
+    lock = PROJECT / ".state" / f"{stack.name}.borrowed"
+    lock.parent.mkdir(exist_ok=True)
+    with lock.open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise DiversiteError(
+                f"lab {stack.name}: another `show` or `drill` is breaking it. Wait for that, or use another checkout."
+            ) from None
+        was_there = world.find(stack.name) is not None
+        try:
+            deploy(stack, console)
+            yield
+        except DiversiteError as error:  # told before the lab and its logs are gone
+            console.print(f"failed: {error}", style="red", markup=False, highlight=False)
+            raise typer.Exit(2) from error
+        finally:
+            if keep or was_there:
+                console.print(f"left running: diversite lab down {stack.topology} removes it", highlight=False)
+            else:
+                tear_down(stack, console)
+
+
+def _forget_what_is_gone(stack: LabStack, console: Console) -> None:
+    """After a reboot, or when the lab was ended by other hands, the state still tells of it."""
+    import offline
+    from lab import world
+
+    project = offline.Project.load(PROJECT)
+    if world.find(stack.name) is None and project.state_file(stack.name).exists():
+        gone = offline.refresh(project, stack.name, config=stack.config).gone
+        if gone:
+            console.print(f"  {len(gone)} resources of the state are gone, and are made anew", highlight=False)
