@@ -33,7 +33,7 @@ def status(
 
 
 def _show(lab: LabStatus, console: Console) -> None:
-    state = "running" if lab.running else "not running; `diversite lab down` clears what is left"
+    state = "running" if lab.running else f"not running; `diversite lab down {lab.name}` clears what is left"
     console.print(f"[bold]{lab.name}[/bold] of {lab.owner}: {state}; wires by {lab.wire_kind}", highlight=False)
     if not lab.running:
         return
