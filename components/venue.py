@@ -26,7 +26,7 @@ class VenueArgs:
     plan: Plan
     """Everything decided."""
     substrate: str
-    """`lab` or `cloud`."""
+    """One of `components.siblings.SUBSTRATES`: only `lab` is built so far."""
     owner: str
     """`<project>/<stack>`."""
 
