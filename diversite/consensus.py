@@ -17,8 +17,8 @@ OneWay = Mapping[tuple[str, str], float]
 Power = Mapping[str, int]
 
 PROCESSING_MS = 150.0
-"""What making, gossiping and checking a proposal takes beside the wire: the p99 of a seven-node lab with every wire at
-zero (lab findings, 2026: p50 81 ms at a 2 ms gossip sleep), rounded up."""
+"""What making, gossiping and checking a proposal takes beside the wire: nearly twice the p50 of an order, 81 ms, of
+seven nodes with every wire at zero (docs/measurements.md)."""
 ROUNDING_MS = 10
 
 

@@ -126,7 +126,7 @@ class Detection:
     hello_seconds: int = 1
     dead_seconds: int = 4
     retransmit_seconds: int = 2
-    """BIRD refuses 1 (lab findings, trap 6)."""
+    """BIRD refuses 1 (docs/measurements.md)."""
 
     @property
     def bfd_ms(self) -> int:

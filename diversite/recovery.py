@@ -15,23 +15,24 @@ from diversite.plan import Host
 from diversite.standing import Standing, Survey
 
 HOP_PROCESSING_MS = (0.0, 30.0)
-"""What one hop of gossip takes beside the wire: a third of a lab's block of 50 ms with every wire at zero, its p99
-twice that (lab findings, seven nodes on two cores, gossip sleep 2 ms)."""
+"""What one hop of gossip takes beside the wire: a third of a block of 50 ms of seven nodes with every wire at zero
+(docs/measurements.md), taken twice for the slow ones."""
 BLOCK_PROCESSING_MS = (20.0, 90.0)
-"""What a block takes beside the wire: 27 ms for four nodes, 50 ms for seven, 68 ms with load (lab findings)."""
+"""What a block takes beside the wire: 27 ms for four nodes, 50 ms for seven (docs/measurements.md), and a margin for
+busy machines."""
 CONVERGENCE_MS = (100.0, 1_500.0)
 """From the detection of a dead link to routes that avoid it: BIRD gathers changes for up to a second, then the new
-routes are flooded and computed; 0.4 to 1.4 s after 900 ms of BFD (lab findings, a silent cut)."""
+routes are flooded and computed; 0.4 to 1.4 s after BFD's 900 ms (docs/measurements.md, a silent cut)."""
 BFD_EARLIEST = 0.75
 """BFD packets come up to a quarter earlier than the interval says (RFC 5880, section 6.8.7)."""
 CLIENT_RETRY_MS = (0.0, 2_050.0)
 """How long a client waits for a silent entrance before it sends the order to the next: the load generator's patience
 and its pause. A refusal or a reset moves it on at once."""
 RESTART_SECONDS = (1.0, 6.0)
-"""From the restart of missing hosts to the next block: 1.4 to 4.1 s (lab findings, three of seven restarted)."""
+"""From the restart of missing hosts to the next block: 1.4 to 4.1 s (docs/measurements.md, three of seven)."""
 HEAL_SECONDS = (1.0, 16.0)
-"""From the end of a cut to the next block: up to 12.0 s, and 15.6 s to the head (lab findings): peers redial every
-5 to 8 s, and routes come back after OSPF's hello."""
+"""From the end of a cut to the next block: up to 12.0 s, and 15.6 s to the head (docs/measurements.md): peers redial
+every 5 to 8 s, and routes come back after OSPF's hello."""
 LATENCY_TURNS_MAX = 512
 """How many heights of a rotation are looked at for the percentiles."""
 
@@ -142,7 +143,7 @@ def _route_terms(survey: Survey, standing: Standing) -> Iterator[Term]:
         ms=Interval(earliest, detection.bfd_ms),
         source=f"BFD of the plan, {detection.bfd_interval_ms} ms times {detection.bfd_multiplier}",
     )
-    yield Term(name="route convergence", ms=Interval(*CONVERGENCE_MS), source="OSPF in BIRD, lab findings")
+    yield Term(name="route convergence", ms=Interval(*CONVERGENCE_MS), source="OSPF in BIRD, docs/measurements.md")
     outage = detection.bfd_ms + CONVERGENCE_MS[1]
     yield Term(name="retransmission", ms=Interval(0.0, outage), source="TCP doubles its wait, at most the outage again")
 

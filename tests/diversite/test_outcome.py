@@ -249,7 +249,7 @@ def test_a_cut_that_a_quorum_needs_waits_for_detection() -> None:
 
 
 def test_a_cut_that_gossip_gets_past_waits_for_nothing(europe: Plan) -> None:
-    """Where a quorum still talks over untouched routes, a dead link stalls no block (lab findings: none of six)."""
+    """Where a quorum still talks over untouched routes, a cut stalls no block (docs/measurements.md: none of six)."""
     found = lose(europe, "link:par-ldn")
     assert found.recovery is not None
     assert [term.name for term in found.recovery.terms] == ["commit"]
@@ -278,7 +278,7 @@ def test_intervals_are_ordered_and_a_dead_proposer_slows_orders(topology: Topolo
 
 
 def test_a_lost_site_costs_what_the_lab_measured(europe: Plan) -> None:
-    """One dead of seven: the lab had p50 133 and p99 526 ms with time-outs of 250 and 120 ms; ours are 240 and 120."""
+    """One dead of seven: p50 133 and p99 526 ms in docs/measurements.md, time-outs 250 and 120 ms; ours 240 and 120."""
     found = lose(europe, "site:par").latency
     assert found is not None
     assert found.p50_ms.low <= 140 <= found.p50_ms.high
