@@ -131,11 +131,6 @@ def logs(lab: str, host: str, service_name: str | None = None) -> dict[str, Path
     return {name: found.layout.service_log(host, name) / "current" for name in wanted}
 
 
-def path_inside(lab: str, inside: str) -> Path:
-    """A path of the lab's own view (such as a socket on a host's disk), as it can be opened from outside."""
-    return world.require(lab).seen(Path(inside))
-
-
 def down(lab: str) -> bool:
     """End a lab and remove all of it; True if there was something."""
     return world.down(lab)
@@ -181,11 +176,6 @@ def heal_wires(lab: str, wires: Iterable[str]) -> None:
 def set_wire_faults(lab: str, faults: Mapping[str, JsonObject]) -> None:
     """Put faults on wires: `cut`, `duplicatePerMillion`, `reorderPerMillion`, `corruptPerMillion`."""
     wire.set_faults(world.require(lab), dict(faults))
-
-
-def wires_of(lab: str, host: str) -> list[str]:
-    """The wires that end at a host."""
-    return [name for name, found in status(lab).wires.items() if host in (found.a, found.b)]
 
 
 def observed_rtt(
