@@ -58,20 +58,15 @@ def meant(text: str, planned: Plan) -> Domain:
 
 def _called(text: str, planned: Plan) -> list[Domain]:
     """The domains of that name; those of which it is the last part only where it is none's whole name."""
-    from diversite.domains import ALIASES, KINDS, domains_of
+    from diversite.domains import ALIASES, KINDS, domains_of, site_keys
 
     kind, colon, name = _folded(text).rpartition(":")
     said = kind.replace("-", "_")
     kinds = ALIASES.get(said, (said,)) if colon else KINDS
     membership = domains_of(planned)
     domains = [domain for one in KINDS if one in kinds for domain in membership.all(one)]
-    whole = [domain for domain in domains if name in map(_folded, (domain.identity, *_keys(domain, planned)))]
+    whole = [domain for domain in domains if name in map(_folded, (domain.identity, *site_keys(domain, planned)))]
     return whole or [domain for domain in domains if name == _folded(domain.identity.rpartition("/")[2])]
-
-
-def _keys(domain: Domain, planned: Plan) -> list[str]:
-    """What the stack file calls a site."""
-    return [key for key, site in planned.sites.items() if domain.kind == "site" and site.place.id == domain.identity]
 
 
 def _folded(text: str) -> str:

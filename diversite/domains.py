@@ -142,14 +142,14 @@ def parse(text: str, plan: Plan) -> Domain:
     for domain in domains:
         if domain.identity in wanted:
             return domain
-    keys = {domain.identity: _keys(domain, plan) for domain in domains}
+    keys = {domain.identity: site_keys(domain, plan) for domain in domains}
     near = did_you_mean(identity, [*keys, *(key for short in keys.values() for key in short)])
     has = listed(f"{' or '.join(short)} ({name})" if short else name for name, short in keys.items())
     raise DiversiteError(f"{text}: the venue has no {kind} {identity!r}{near}; it has {has}")
 
 
-def _keys(domain: Domain, plan: Plan) -> list[str]:
-    """What the topology calls a site."""
+def site_keys(domain: Domain, plan: Plan) -> list[str]:
+    """What the topology calls a site; nothing for a domain of another kind."""
     return [key for key, site in plan.sites.items() if domain.kind == "site" and site.place.id == domain.identity]
 
 
