@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
@@ -31,7 +33,7 @@ def resources_of(recording: offline.Recording) -> dict[str, Resource]:
             urn=item.urn,
             type=item.type,
             name=item.name,
-            inputs=_plain(item.inputs),  # type: ignore[arg-type]  a map stays one
+            inputs=cast("Mapping[str, Any]", _plain(item.inputs)),
             uses=item.property_dependencies,
         )
         for item in recording
