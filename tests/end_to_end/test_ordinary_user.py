@@ -15,6 +15,7 @@ import pytest
 from diversite import ports
 from tests.end_to_end.checkout import Checkout
 from tests.end_to_end.conftest import FOUR, LAB
+from tests.support.ordinary_user import require_readable
 
 pytestmark = [
     pytest.mark.lab,
@@ -37,6 +38,7 @@ print(height)
 @pytest.fixture
 def users_checkout(monkeypatch: pytest.MonkeyPatch) -> Iterator[Checkout]:
     """A copy of the project that belongs to an ordinary user (a test's own directory is root's alone)."""
+    require_readable(AS_NOBODY)
     with TemporaryDirectory(prefix="diversite-") as directory:
         made = Checkout.make(Path(directory) / "diversite")
         _give_environment(made.directory, _interpreter())

@@ -14,6 +14,7 @@ import pytest
 from lab.commands import search_path
 from lab.layout import DIRECTORY_VARIABLE, project_directory
 from tests.lab.conftest import residue
+from tests.support.ordinary_user import require_readable
 
 pytestmark = pytest.mark.lab
 
@@ -40,6 +41,7 @@ finally:
 @pytest.fixture
 def users_labs() -> Iterator[Path]:
     """A directory that an ordinary user may write to (a test's own is root's alone)."""
+    require_readable(_as_user())
     with TemporaryDirectory(prefix="lab-") as directory:
         os.chown(directory, *_user())
         yield Path(directory)
