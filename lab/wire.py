@@ -117,13 +117,21 @@ def _build(world: World, inputs: WireInputs) -> None:
     for end in (inputs.a, inputs.b):
         host.require(world, end.host)
     kind = kind_of(world, inputs)
-    _delete_links(world, [relay_interface(inputs.name, side) for side in _SIDES])
+    _delete_half_made(world, inputs, kind)
     world.run(["ip", "-batch", "-"], stdin=_relay_links(inputs) if kind == "userspace" else _direct_link(inputs))
     for end in (inputs.a, inputs.b):
         _set_up(world, inputs, end, kind)
     _save(world, inputs, kind, {})
     if kind == "userspace":
         _obey(world, [inputs.name])
+
+
+def _delete_half_made(world: World, inputs: WireInputs, kind: str) -> None:
+    """Delete the interfaces that a maker left which was killed before it wrote its record; a pair goes by one end."""
+    if kind == "userspace":
+        _delete_links(world, [relay_interface(inputs.name, side) for side in _SIDES])
+    else:
+        commands.attempt([*world.entering(inputs.a.host), "ip", "link", "delete", "dev", inputs.a.interface])
 
 
 def _direct_link(inputs: WireInputs) -> str:

@@ -40,6 +40,14 @@ def test_a_wire_without_delay_is_bare(triangle: World) -> None:
     assert _trip("r1", "172.16.3.2").p50_ms < 0.5
 
 
+@pytest.mark.parametrize(("a", "b", "delay", "number"), [("r1", "r3", 0, 3), ("r1", "r2", 5000, 1)])
+def test_a_wire_whose_maker_was_killed_is_made_anew(triangle: World, a: str, b: str, delay: int, number: int) -> None:
+    """Interfaces without a record are those of a maker that was killed between the two: they are no obstacle."""
+    triangle.layout.wire_record(f"{a}-{b}").unlink()
+    wire.create(triangle, wire_between(a, b, delay_microseconds=delay, number=number))
+    assert _trip(a, f"172.16.{number}.2").p50_ms == pytest.approx(2 * delay / 1000, abs=1.0)
+
+
 def test_a_new_delay_disturbs_no_other_wire(triangle: World) -> None:
     """Changing one wire leaves the other's delay and revision alone."""
     before = wire.require(triangle, "r2-r3")["revision"]
