@@ -60,3 +60,19 @@ def test_an_old_go_is_not_taken(said: str, is_new_enough: bool, tmp_path: Path) 
     script = f'{least[0]}\n{function[0]}\nnew_enough_go "$1"'
     ended = subprocess.run(["bash", "-euo", "pipefail", "-c", script, "bash", str(go)], check=False)
     assert (ended.returncode == 0) is is_new_enough
+
+
+def test_what_was_installed_is_not_enabled(tmp_path: Path) -> None:
+    """Each unit of a package is disabled by name; a package without units stops nothing."""
+    programs = {
+        "dpkg": 'case $2 in s6) echo /usr/bin/s6-svscan;; *) echo "/lib/systemd/system/$2.service"; esac',
+        "systemctl": 'echo "$@"',
+    }
+    for name, body in programs.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{body}\n")
+        (tmp_path / name).chmod(0o755)
+    function = re.search(r"^disable_services\(\) \{.*?^\}$", SETUP.read_text(), re.MULTILINE | re.DOTALL)
+    assert function
+    script = f'PATH="{tmp_path}:$PATH"\n{function[0]}\ndisable_services bird s6 haproxy'
+    ended = subprocess.run(["bash", "-euo", "pipefail", "-c", script], capture_output=True, text=True, check=True)
+    assert ended.stdout.splitlines() == ["disable --quiet bird.service", "disable --quiet haproxy.service"]
