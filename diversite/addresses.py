@@ -23,8 +23,12 @@ ACCESS_SPACE = IPv4Network("100.64.0.0/10")
 SITE_PREFIX = 22
 LINK_PREFIX = 31
 
-FIRST_OFFSET = {"gateway": 1, "entry": 16, "monitor": 48, "validator": 257, "engine": 513}
-"""Where the addresses of a role begin in its site's network."""
+PARTS = {"edge": (0, 26), "balancer": (64, 26), "service": (256, 24), "node": (512, 23)}
+"""Where a cloud whose subnets differ in what they reach cuts a site's network: offset and prefix length. The edge holds
+gateways, the balancer part the provider's own balancers, the others hosts without a way in from outside."""
+FIRST_OFFSET = {"gateway": 4, "entry": 260, "monitor": 300, "validator": 516, "engine": 770}
+"""Where the addresses of a role begin in its site's network. Every cloud reserves some: AWS the first four and the last
+of a subnet, Google the first two and the last two, Hetzner the first."""
 ROLE_SPAN = {"gateway": 2, "entry": 32, "monitor": 16, "validator": 250, "engine": 250}
 """How many addresses a role has in a site."""
 
@@ -49,6 +53,12 @@ def site_networks_v6(venue: str, networks: dict[str, IPv4Network]) -> dict[str, 
     venue_bits = _digest(venue) & ((1 << 40) - 1)
     base = (0xFD << 120) | (venue_bits << 80)
     return {name: IPv6Network((base | (_slot_of(network) << 64), 64)) for name, network in networks.items()}
+
+
+def part(network: IPv4Network, name: str) -> IPv4Network:
+    """A part of a site's network, by its name in `PARTS`."""
+    offset, prefix = PARTS[name]
+    return IPv4Network((int(network.network_address) + offset, prefix))
 
 
 def host_address(network: IPv4Network, role: str, position: int) -> IPv4Address:

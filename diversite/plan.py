@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Network
 from itertools import combinations
@@ -341,11 +341,14 @@ def _hosts(topology: Topology, sites: Mapping[str, SitePlan]) -> tuple[tuple[str
     powers = rotation.voting_powers({key: item.power for key, item in topology.validators.items()}, order)
     partners = _partners(topology)
     gateways = [_gateway(site) for site in sites.values()]
+    engine_partners = {engine: key for key, engine in partners.items()}
     validators = _of_role("validator", topology.validators, sites, powers, partners)
-    engines = _of_role("engine", topology.engines, sites, {}, {engine: key for key, engine in partners.items()})
+    engines = _of_role("engine", topology.engines, sites, {}, engine_partners)
     entries = _of_role("entry", topology.order_entry, sites, {}, {})
     monitors = _of_role("monitor", topology.monitoring, sites, {}, {})
-    return order, [*gateways, *validators, *engines, *entries, *monitors]
+    software: Mapping[str, str] = dict(topology.software)
+    hosts = [*gateways, *validators, *engines, *entries, *monitors]
+    return order, [replace(host, release=host.release or software.get(host.role)) for host in hosts]
 
 
 def _proposer_domains(place: Place) -> dict[str, frozenset[str] | None]:

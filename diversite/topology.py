@@ -28,12 +28,19 @@ MACHINE_PATTERN = r"^[a-z][a-z0-9.-]{1,39}$"
 MARKET_PATTERN = r"^[A-Z0-9-]{1,16}$"
 ADDRESS_PATTERN = r"^https://[^\s]+$"
 SHA256_PATTERN = r"^[0-9a-f]{64}$"
+IMAGE_PLACE_PATTERN = r"^(aws/[a-z0-9-]{1,40}|gcp|hetzner)$"
+IMAGE_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9/_.:-]{0,199}$"
+ZONE_ID_PATTERN = r"^Z[A-Z0-9]{1,31}$"
+DOMAIN_PATTERN = r"^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}$"
 
 Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
 PlaceId = Annotated[str, StringConstraints(pattern=PLACE_PATTERN)]
 Machine = Annotated[str, StringConstraints(pattern=MACHINE_PATTERN)]
+Image = Annotated[str, StringConstraints(pattern=IMAGE_PATTERN)]
 MarketName = Annotated[str, StringConstraints(pattern=MARKET_PATTERN)]
 Provider = Literal["aws", "gcp", "hetzner"]
+ImagePlace = Annotated[str, StringConstraints(pattern=IMAGE_PLACE_PATTERN)]
+SoftwareRole = Literal["validator", "engine"]
 DomainKind = Literal[
     "host",
     "rack",
@@ -134,7 +141,7 @@ class Validator(_Part):
     power: Annotated[int, Field(ge=1, le=1_000)] = 1
     """Relative voting power. The plan scales it, so that the order of proposers is fixed."""
     release: Name | None = None
-    """Key of `releases`; default: the release that diversite pins."""
+    """Key of `releases`; default: that of `software`, and in a lab the release that diversite pins."""
 
 
 class Engine(_Part):
@@ -145,7 +152,7 @@ class Engine(_Part):
     machine: Machine
     """Machine type of the site's provider."""
     release: Name | None = None
-    """Key of `releases`; default: the reference matching engine."""
+    """Key of `releases`; default: that of `software`, and in a lab the reference matching engine."""
 
 
 class Link(_Part):
@@ -203,13 +210,46 @@ class Acceptance(_Part):
     """The day of it, as 2026-11-22."""
 
 
-class Release(_Part):
-    """A binary that the venue brings itself."""
+class Images(_Part):
+    """The boot images of a provider, or of a region where images are regional, by processor architecture."""
+
+    x86_64: Image | None = None
+    """An AMI id, a Google image (`projects/<project>/global/images/<name>`), a Hetzner image id."""
+    arm64: Image | None = None
+    """The same for machines with ARM processors."""
+
+
+class Steering(_Part):
+    """A name in Route 53 that leads clients to the nearest healthy entrance."""
+
+    zone: Annotated[str, StringConstraints(pattern=DOMAIN_PATTERN, max_length=253)]
+    """A hosted zone of the venue's AWS account."""
+    zone_id: Annotated[str, StringConstraints(pattern=ZONE_ID_PATTERN)]
+    """Its id, so that a preview needs no look-up."""
+    record: Name = "orders"
+    """The record in it: `orders.venue.example`."""
+
+
+class Build(_Part):
+    """A release for one processor architecture: a gzipped tar archive whose `bin/` holds what the host starts."""
 
     address: Annotated[str, StringConstraints(pattern=ADDRESS_PATTERN, max_length=500)]
     """Where hosts fetch it, over https."""
     sha256: Annotated[str, StringConstraints(pattern=SHA256_PATTERN)]
     """Its SHA-256 in lower-case hexadecimal; another content is refused."""
+
+
+class Release(_Part):
+    """A version of a program that the venue brings itself, by processor architecture. One release fails as one."""
+
+    x86_64: Build | None = None
+    """For machines with processors of Intel or AMD."""
+    arm64: Build | None = None
+    """For machines with ARM processors."""
+
+    def build(self, architecture: str) -> Build | None:
+        """The build for `x86_64` or `arm64`, where there is one."""
+        return {"x86_64": self.x86_64, "arm64": self.arm64}[architecture]
 
 
 class Topology(_Part):
@@ -240,7 +280,13 @@ class Topology(_Part):
     terms: dict[Provider, Acceptance] = {}
     """Whose terms for nodes of this kind were accepted, by provider."""
     releases: Annotated[dict[Name, Release], Field(max_length=16)] = {}
-    """The venue's own binaries."""
+    """The venue's own binaries. A cloud's hosts need them; a lab brings its own."""
+    software: dict[SoftwareRole, Name] = {}
+    """The release that hosts of a role run where they name none: key of `releases`."""
+    images: Annotated[dict[ImagePlace, Images], Field(max_length=SITES_MAX)] = {}
+    """The boot images of a cloud's hosts, by `aws/<region>`, `gcp` or `hetzner`, pinned."""
+    steering: Steering | None = None
+    """How clients find the nearest healthy entrance by name."""
 
 
 def schema() -> dict[str, Any]:

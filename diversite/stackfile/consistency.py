@@ -96,10 +96,16 @@ def _engines_beside_validators(parts: Parts) -> Iterator[Finding]:
 
 
 def _releases(parts: Parts) -> Iterator[Finding]:
+    for name, release in parts.releases.items():
+        if release and not (release.x86_64 or release.arm64):
+            yield Finding(("releases", name), "has no build; write x86_64, arm64 or both", of_key=True)
+    for role, name in parts.software.items() if NO_MAP not in parts.releases else ():
+        if name not in parts.releases:
+            yield Finding(("software", role), unknown("release", name, parts.releases))
     for section, name, host in parts.hosts() if NO_MAP not in parts.releases else ():
-        release = getattr(host, "release", None)
-        if release is not None and release not in parts.releases:
-            yield Finding((section, name, "release"), unknown("release", release, parts.releases))
+        wanted = getattr(host, "release", None)
+        if wanted is not None and wanted not in parts.releases:
+            yield Finding((section, name, "release"), unknown("release", wanted, parts.releases))
 
 
 def _refusal(look_up: Callable[..., object], *names: str) -> str | None:

@@ -54,6 +54,7 @@ class Parts:
     order_entry: Mapping[str, OrderEntry | None] = field(default_factory=dict)
     monitoring: Mapping[str, Monitor | None] = field(default_factory=dict)
     releases: Mapping[str, Release | None] = field(default_factory=dict)
+    software: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, topology: Topology) -> Parts:
@@ -68,6 +69,7 @@ class Parts:
             order_entry=topology.order_entry,
             monitoring=topology.monitoring,
             releases=topology.releases,
+            software=dict(topology.software),
         )
 
     def provider(self, site: str) -> str | None:

@@ -11,12 +11,16 @@ from diversite.stackfile.yamlscalars import TEXT_LENGTH_MAX
 from diversite.stackfile.yamltext import ALIASES_MAX, DEPTH_MAX, NODES_MAX
 from diversite.topology import (
     ADDRESS_PATTERN,
+    DOMAIN_PATTERN,
+    IMAGE_PATTERN,
+    IMAGE_PLACE_PATTERN,
     MACHINE_PATTERN,
     MARKET_PATTERN,
     NAME_LENGTH_MAX,
     NAME_PATTERN,
     PLACE_PATTERN,
     SHA256_PATTERN,
+    ZONE_ID_PATTERN,
     schema,
 )
 
@@ -52,6 +56,10 @@ _FORMS = {
     MARKET_PATTERN: "`A-Z`, `0-9`, `-`",
     ADDRESS_PATTERN: "https address",
     SHA256_PATTERN: "64 of `0-9a-f`",
+    IMAGE_PLACE_PATTERN: "`aws/<region>`, `gcp`, `hetzner`",
+    IMAGE_PATTERN: "image id",
+    DOMAIN_PATTERN: "domain name",
+    ZONE_ID_PATTERN: "id of a hosted zone",
 }
 
 

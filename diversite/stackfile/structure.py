@@ -17,12 +17,16 @@ from diversite.stackfile.closest import did_you_mean
 from diversite.stackfile.parts import NO_MAP, Finding, Parts, Steps
 from diversite.topology import (
     ADDRESS_PATTERN,
+    DOMAIN_PATTERN,
+    IMAGE_PATTERN,
+    IMAGE_PLACE_PATTERN,
     MACHINE_PATTERN,
     MARKET_PATTERN,
     NAME_LENGTH_MAX,
     NAME_PATTERN,
     PLACE_PATTERN,
     SHA256_PATTERN,
+    ZONE_ID_PATTERN,
     Consensus,
     Engine,
     Link,
@@ -64,6 +68,7 @@ def well_formed(data: Mapping[str, Any]) -> Parts:
         order_entry=_section(OrderEntry, data.get("order_entry", {})),
         monitoring=_section(Monitor, data.get("monitoring", {})),
         releases=_section(Release, data.get("releases", {})),
+        software=_texts(data.get("software", {})),
     )
 
 
@@ -80,6 +85,11 @@ def _part(model: type[Part], data: object) -> Part | None:
 
 def _section(model: type[Part], data: object) -> dict[str, Part | None]:
     return {name: _part(model, each) for name, each in data.items()} if isinstance(data, dict) else {NO_MAP: None}
+
+
+def _texts(data: object) -> dict[str, str]:
+    items = data.items() if isinstance(data, dict) else ()
+    return {str(name): each for name, each in items if isinstance(each, str)}
 
 
 def _is_echo(error: Mapping[str, Any]) -> bool:
@@ -151,6 +161,10 @@ _PATTERNS = {
     MARKET_PATTERN: "a market: 1 to 16 of A-Z, 0-9 and -, such as BTC-PERP",
     ADDRESS_PATTERN: "an address that begins with https:// and has no spaces",
     SHA256_PATTERN: "a SHA-256: write 64 of 0-9 and a-f, in quotes",
+    IMAGE_PLACE_PATTERN: "where an image is: write aws/<region>, such as aws/eu-west-3, or gcp or hetzner",
+    IMAGE_PATTERN: "an image: write the provider's id of it, such as ami-0123456789abcdef0",
+    DOMAIN_PATTERN: "a domain name: write it in lower case, such as venue.example",
+    ZONE_ID_PATTERN: "the id of a hosted zone, such as Z0123456789ABCDEFGHIJ",
 }
 _TEXT = _says("is not a text; if it is meant as one, put it in quotes")
 _MAP = _says("is not a map; write `key: value` under it")

@@ -12,6 +12,7 @@ from diversite.catalog import catalog
 from diversite.topology import (
     Acceptance,
     Bounds,
+    Build,
     DomainKind,
     Engine,
     Link,
@@ -95,6 +96,7 @@ _objectives = st.lists(
 ).map(tuple)
 _bounds = st.builds(
     Bounds,
+    Build,
     quorum_rtt_ms_max=milliseconds,
     quorum_rtt_after_loss_ms_max=milliseconds,
     pair_rtt_ms_max=milliseconds,
@@ -108,8 +110,9 @@ _acceptances = st.builds(
     accepted_by=st.text(st.characters(codec="utf-8", categories=["L", "N", "P", "Zs"]), min_size=3, max_size=200),
     accepted_on=dates,
 )
-_releases = st.builds(
-    Release,
+_builds = st.builds(
+    Build,
     address=st.just("https://releases.invalid/engine"),
     sha256=st.from_regex(r"[0-9a-f]{64}", fullmatch=True),
 )
+_releases = st.builds(Release, x86_64=_builds, arm64=st.none() | _builds)
