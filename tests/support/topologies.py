@@ -96,7 +96,6 @@ _objectives = st.lists(
 ).map(tuple)
 _bounds = st.builds(
     Bounds,
-    Build,
     quorum_rtt_ms_max=milliseconds,
     quorum_rtt_after_loss_ms_max=milliseconds,
     pair_rtt_ms_max=milliseconds,
