@@ -43,6 +43,14 @@ def test_the_most_that_may_be_lost_is_one_less_than_what_halts(total: int, model
     assert quorum.is_lost(most + 1, total, model)
 
 
+@pytest.mark.parametrize(
+    ("up", "total", "expected"), [(3, 4, True), (2, 3, False), (5, 7, True), (4, 7, False), (0, 0, False)]
+)
+def test_what_is_up_is_a_quorum_beyond_two_thirds(up: int, total: int, expected: bool) -> None:
+    """Two thirds of the power are not a quorum, one more than that is; no power is none."""
+    assert quorum.holds(up, total) is expected
+
+
 @given(total=st.integers(1, 2**61), model=models, data=st.data())
 def test_two_quorums_meet(total: int, model: FaultModel, data: st.DataObject) -> None:
     """What is not a quorum's power is never a quorum itself, so two parts of a network never both go on."""
@@ -54,6 +62,12 @@ def test_two_quorums_meet(total: int, model: FaultModel, data: st.DataObject) ->
 def test_an_order_is_gone_only_with_a_whole_quorum(total: int, destroyed: int) -> None:
     """Below two thirds destroyed some member of every quorum is left."""
     assert quorum.could_be_gone(min(destroyed, total), total) == (3 * min(destroyed, total) > 2 * total)
+
+
+@pytest.mark.parametrize(("destroyed", "total", "expected"), [(1, 1, True), (0, 1, False), (0, 0, False)])
+def test_a_venue_of_one_has_its_orders_in_one_place(destroyed: int, total: int, expected: bool) -> None:
+    """Where one validator is everything its disk is every copy; a set without power has none to lose."""
+    assert quorum.could_be_gone(destroyed, total) is expected
 
 
 def test_three_domains_are_not_enough_for_byzantine_faults() -> None:
@@ -71,6 +85,33 @@ def test_the_coefficient_is_what_trying_every_set_finds(
 ) -> None:
     """The Nakamoto coefficient equals an exhaustive search, overlapping domains included."""
     assert quorum.coefficient(domains, power, model) == _by_trying(domains, power, model)
+
+
+@pytest.mark.parametrize(
+    ("held", "model", "expected"),
+    [
+        ((1, 1, 1), "byzantine", 1),
+        ((1, 1, 1, 1), "byzantine", 2),
+        ((2, 2, 2, 1), "byzantine", 2),
+        ((3, 2, 2, 2), "byzantine", 1),
+        ((1,) * 7, "byzantine", 3),
+        ((1, 1, 1), "crash", 2),
+        ((1, 1, 1, 1), "crash", 2),
+    ],
+)
+def test_of_disjoint_domains_the_largest_halt_the_venue(
+    held: tuple[int, ...], model: FaultModel, expected: int
+) -> None:
+    """Where no domain overlaps another, the largest ones count, to the last unit of power."""
+    power = {str(place): part for place, part in enumerate(held)}
+    assert quorum.coefficient({name: {name} for name in power}, power, model) == expected
+
+
+def test_domains_that_overlap_take_more_than_their_sizes_say() -> None:
+    """Power that two domains share is lost once: three and three of thirteen would halt, their four together do not."""
+    domains = {"one": "abc", "two": "abd", "three": "e", "four": "f"}
+    power = dict.fromkeys("abcdefghijklm", 1)
+    assert quorum.coefficient({name: frozenset(members) for name, members in domains.items()}, power) == 3
 
 
 def _by_trying(domains: dict[str, frozenset[str]], power: dict[str, int], model: FaultModel) -> int | None:
