@@ -58,6 +58,7 @@ def _of_program(wanted: Target) -> Seen:
 
 
 def _of_state(stack: str, source: str) -> Seen:
+    import offline
     from cli import exported, previews, verdicts
 
     text = _read(source)
@@ -65,11 +66,9 @@ def _of_state(stack: str, source: str) -> Seen:
     if pack is None:
         raise typer.BadParameter("there is no policy pack to judge it with", param_hint="--state")
     wanted = target(stack or exported.stack_of(text))
-    return previews.Seen(
-        stack=wanted.stack,
-        judged=verdicts.judged(wanted.file),
-        preview=exported.judged(text, wanted.stack, wanted.config, pack),
-    )
+    project = offline.Project.load(PROJECT)
+    found = offline.judge_state(project, wanted.stack, text, config=wanted.config, policies=pack)
+    return previews.Seen(stack=wanted.stack, judged=verdicts.judged(wanted.file), preview=found)
 
 
 def _read(source: str) -> str:

@@ -1,9 +1,10 @@
 """Runs the project where the Pulumi CLI is not: a laptop without it, a fork's pull request, a unit test.
 
-Three ways in, all of them data in and data out; none prints, progress goes to an event callback:
+Four ways in, all of them data in and data out; none prints, progress goes to an event callback:
 
     Project.load(directory)                     the project file and where its stacks are
     preview / up / destroy / refresh / state    a project's program, in a process of its own, against one stack
+    judge_state                                 an exported state before a policy pack; no program
     record(program)                             a callable, in this process: what components' tests assert on
 
 What is refused, each by its name and with what to do instead, is listed in `refusals.py`; `docs/offline.md` tells the
@@ -16,6 +17,7 @@ import importlib
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from offline.judging import judge_state
     from offline.previewing import preview
     from offline.project import Project
     from offline.recording import Recording, record
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from offline.values import UNKNOWN, Secret, plain
 
 _HOMES: Final = {
+    "judging": ("judge_state",),
     "previewing": ("preview",),
     "project": ("Project",),
     "recording": ("Recording", "record"),
@@ -46,6 +49,7 @@ __all__ = [
     "StackState",
     "Step",
     "destroy",
+    "judge_state",
     "plain",
     "preview",
     "record",

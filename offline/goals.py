@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from diversite.errors import OfflineError
 from offline import urns
+from offline.checkpoint import ResourceState
 from offline.refusals import refusal
 from offline.values import Properties, decode, has_asset
 
@@ -86,6 +87,29 @@ def read_goal(request: Any) -> Goal:
     """The goal of a RegisterResourceRequest."""
     goal = _read(request)
     return replace(goal, refused=_refused(goal, request))
+
+
+def state_of(goal: Goal, urn: str, old: ResourceState | None, inputs: Properties) -> ResourceState:
+    """The state that a registration asks for, with these inputs."""
+    return ResourceState(
+        urn=urn,
+        type=goal.type,
+        custom=goal.custom,
+        parent=goal.parent,
+        provider=goal.provider if goal.custom and not urns.is_provider(goal.type) else "",
+        inputs=inputs,
+        dependencies=list(goal.dependencies),
+        property_dependencies={key: list(found) for key, found in goal.property_dependencies.items()},
+        protect=bool(goal.protect),
+        retain_on_delete=bool(goal.retain_on_delete),
+        deleted_with=goal.deleted_with,
+        additional_secret_outputs=list(goal.additional_secret_outputs),
+        ignore_changes=list(goal.ignore_changes),
+        replace_on_changes=list(goal.replace_on_changes),
+        custom_timeouts=dict(goal.custom_timeouts),
+        created=old.created if old else "",
+        modified=old.modified if old else "",
+    )
 
 
 def _read(request: Any) -> Goal:

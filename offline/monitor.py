@@ -162,7 +162,7 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer):
         return answer(arguments) if callable(answer) else answer
 
     def _known(self, arguments: Properties) -> Mapping[str, Any]:
-        state = self._deployment.states.get(arguments["urn"])
+        state = self._deployment.account.states.get(arguments["urn"])
         if state is None:
             raise OfflineError(f"{arguments['urn']} was asked for and is not registered in this run.")
         return {"urn": state.urn, "id": state.id, "state": state.outputs}

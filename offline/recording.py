@@ -104,13 +104,13 @@ def record(program: Program, **wishes: Unpack[Wishes]) -> Recording:
     journal = Journal(State(crypter=Crypter(stack)), None)
     deployment = Deployment(settings, journal, Registry(lambda package: Declared(package, answer)))
     monitor = Monitor(deployment, configuration, wishes.get("invokes"))
-    _isolated(lambda: _run(program, settings, monitor, EngineLog(deployment.diagnose), configuration))
+    _isolated(lambda: _run(program, settings, monitor, EngineLog(deployment.account.diagnose), configuration))
     deployment.finish(succeeded=True)
-    resources = tuple(deployment.results.values())
+    resources = tuple(deployment.account.results.values())
     return Recording(
         resources=resources,
         outputs=deployment.outputs,
-        diagnostics=tuple(deployment.diagnostics),
+        diagnostics=tuple(deployment.account.diagnostics),
         _by_urn={resource.urn: resource for resource in resources},
     )
 

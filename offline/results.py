@@ -6,7 +6,12 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+from offline import urns
+
+if TYPE_CHECKING:
+    from offline.checkpoint import ResourceState
 
 Severity = Literal["debug", "info", "warning", "error"]
 Enforcement = Literal["advisory", "mandatory", "disabled", "remediate"]
@@ -161,3 +166,31 @@ class Outcome:
     def ok(self) -> bool:
         """Whether everything that was asked for was done."""
         return not self.errors and not self.interrupted and (self.preview is None or self.preview.ok)
+
+
+def resource_of(
+    state: ResourceState, step: Step, *, changed: tuple[str, ...] = (), delete_before_replace: bool | None = None
+) -> Resource:
+    """What a caller sees of an entry of the state."""
+    return Resource(
+        urn=state.urn,
+        type=state.type,
+        name=urns.name_of(state.urn),
+        custom=state.custom,
+        step=step,
+        parent=state.parent,
+        inputs=state.inputs,
+        outputs=state.outputs,
+        id=state.id,
+        provider=state.provider,
+        dependencies=tuple(state.dependencies),
+        property_dependencies={key: tuple(found) for key, found in state.property_dependencies.items()},
+        protect=state.protect,
+        retain_on_delete=state.retain_on_delete,
+        deleted_with=state.deleted_with,
+        delete_before_replace=delete_before_replace,
+        ignore_changes=tuple(state.ignore_changes),
+        replace_on_changes=tuple(state.replace_on_changes),
+        additional_secret_outputs=tuple(state.additional_secret_outputs),
+        changed=changed,
+    )

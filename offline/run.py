@@ -16,7 +16,7 @@ from offline.journal import Journal, locked
 from offline.previewing import preview_of
 from offline.project import Project
 from offline.providers import cloud_refusal
-from offline.results import Outcome, Preview, Resource, Step
+from offline.results import Outcome, Preview, Resource, Step, resource_of
 from offline.session import Session, opened
 from offline.values import Properties, mark_secret
 from offline.wishes import Order, Wishes
@@ -83,7 +83,7 @@ def state(project: Project, stack: str) -> StackState:
     deployment = _load(project, stack)
     roots = [item for item in deployment.resources if item.type == urns.ROOT_TYPE]
     return StackState(
-        resources=tuple(_as_resource(item) for item in deployment.resources if not item.delete),
+        resources=tuple(resource_of(item, Step.SAME) for item in deployment.resources if not item.delete),
         outputs=roots[0].outputs if roots else {},
         pending=tuple((kind, item.urn) for kind, item in deployment.pending),
     )
@@ -130,9 +130,9 @@ def _outcome(session: Session, began: float) -> Outcome:
     return Outcome(
         project=session.order.project.name,
         stack=session.order.stack,
-        resources=tuple(deployment.results.values()),
-        diagnostics=tuple(deployment.diagnostics),
-        policies=tuple(deployment.findings),
+        resources=tuple(deployment.account.results.values()),
+        diagnostics=tuple(deployment.account.diagnostics),
+        policies=tuple(deployment.account.findings),
         outputs=deployment.outputs,
         interrupted=deployment.stopping.is_set(),
         seconds=time.monotonic() - began,
@@ -150,9 +150,9 @@ def _read(session: Session, item: ResourceState) -> ResourceState | None:
     if session.deployment.stopping.is_set():
         return item
     try:
-        identity, outputs, inputs = session.deployment.provider_for(item).read(item)
+        identity, outputs, inputs = session.deployment.account.provider_for(item).read(item)
     except OfflineError as error:
-        session.deployment.diagnose("error", str(error), item.urn)
+        session.deployment.account.diagnose("error", str(error), item.urn)
         return item
     if not identity:
         _say_gone(session.deployment, item)
@@ -164,13 +164,13 @@ def _read(session: Session, item: ResourceState) -> ResourceState | None:
 
 
 def _say_gone(deployment: Deployment, item: ResourceState) -> None:
-    deployment.diagnose(
+    deployment.account.diagnose(
         "warning", f"{urns.name_of(item.urn)} is gone; the state forgets it, and `up` makes it anew.", item.urn
     )
 
 
 def _read_results(found: Mapping[ResourceState, ResourceState | None]) -> tuple[Resource, ...]:
-    return tuple(replace(_as_resource(new or old), step=_read_step(old, new)) for old, new in found.items())
+    return tuple(resource_of(new or old, _read_step(old, new)) for old, new in found.items())
 
 
 def _read_step(old: ResourceState, new: ResourceState | None) -> Step:
@@ -181,22 +181,3 @@ def _read_step(old: ResourceState, new: ResourceState | None) -> Step:
 
 def _load(project: Project, stack: str) -> checkpoint.Deployment:
     return checkpoint.load(project.state_file(stack), stack, project.configuration(stack).salt)
-
-
-def _as_resource(item: ResourceState) -> Resource:
-    return Resource(
-        urn=item.urn,
-        type=item.type,
-        name=urns.name_of(item.urn),
-        custom=item.custom,
-        step=Step.SAME,
-        parent=item.parent,
-        inputs=item.inputs,
-        outputs=item.outputs,
-        id=item.id,
-        provider=item.provider,
-        dependencies=tuple(item.dependencies),
-        protect=item.protect,
-        retain_on_delete=item.retain_on_delete,
-        deleted_with=item.deleted_with,
-    )

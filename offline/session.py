@@ -75,7 +75,7 @@ class Session:
     def ended(self, status: int) -> bool:
         """Whether a program that ended with this status succeeded; says so when nobody else did."""
         if status != 0 and not self.deployment.stopping.is_set() and not self._has_errors():
-            self.deployment.diagnose("error", f"the program ended with status {status}.")
+            self.deployment.account.diagnose("error", f"the program ended with status {status}.")
         return status == 0 and not self.deployment.stopping.is_set() and not self._has_errors()
 
     def judge(self) -> None:
@@ -83,19 +83,19 @@ class Session:
         if self._background is not None:
             self.pack = self._background.pack()
             for finding in self._background.findings():
-                self.deployment.report(finding)
+                self.deployment.account.report(finding)
         if self.pack is not None:
             deployment = self.deployment
             resources = [
                 (
                     state,
-                    deployment.goals.get(urn),
-                    deployment.provider_state(state.provider) if state.provider else None,
+                    deployment.account.goals.get(urn),
+                    deployment.account.provider_state(state.provider) if state.provider else None,
                 )
-                for urn, state in deployment.states.items()
+                for urn, state in deployment.account.states.items()
             ]
             for finding in self.pack.analyze_stack(resources):
-                deployment.report(finding)
+                deployment.account.report(finding)
 
     def told(self, seconds: float) -> Preview:
         """What a preview came to."""
@@ -103,9 +103,9 @@ class Session:
         return Preview(
             project=self.order.project.name,
             stack=self.order.stack,
-            resources=tuple(deployment.results.values()),
-            diagnostics=tuple(deployment.diagnostics),
-            policies=tuple(deployment.findings),
+            resources=tuple(deployment.account.results.values()),
+            diagnostics=tuple(deployment.account.diagnostics),
+            policies=tuple(deployment.account.findings),
             policies_run=self.pack.policies if self.pack else (),
             outputs=deployment.outputs,
             seconds=seconds,
@@ -132,10 +132,10 @@ class Session:
 
     def log(self, severity: Severity, message: str, urn: str) -> None:
         """A line of the program or of a plugin; what was said already is not said again."""
-        said = any(item.message in message for item in self.deployment.diagnostics)
+        said = any(item.message in message for item in self.deployment.account.diagnostics)
         if severity == "error" and (said or self.deployment.stopping.is_set()):
             return  # the program's traceback of what was said already
-        self.deployment.diagnose(severity, message, urn)
+        self.deployment.account.diagnose(severity, message, urn)
 
     def _journal(self) -> Journal:
         path = self.order.project.state_file(self.order.stack)
@@ -153,7 +153,7 @@ class Session:
         )
 
     def _has_errors(self) -> bool:
-        return any(item.severity == "error" for item in self.deployment.diagnostics)
+        return any(item.severity == "error" for item in self.deployment.account.diagnostics)
 
     # Children.
 

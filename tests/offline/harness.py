@@ -48,7 +48,7 @@ class Harness:
             registered = deployment.register(goal_of(node, serials))
             serials[node.name] = registered.outputs["serial"]
         deployment.finish(succeeded=True)
-        assert not deployment.diagnostics
+        assert not deployment.account.diagnostics
         return deployment
 
     def run(self, goals: list[Goal], *, group: Goal | None = None, expect_errors: bool = False) -> Deployment:
@@ -58,7 +58,7 @@ class Harness:
         for goal in goals:
             deployment.register(goal)
         deployment.finish(succeeded=True)
-        assert expect_errors or not deployment.diagnostics
+        assert expect_errors or not deployment.account.diagnostics
         return deployment
 
     def destroy(self) -> None:
@@ -68,7 +68,7 @@ class Harness:
         kept = [state for state in deployment.journal.resources() if state not in adopted]
         deployment.remove([*kept, *adopted])
         deployment.journal.commit()
-        assert not deployment.diagnostics
+        assert not deployment.account.diagnostics
 
     def state(self) -> checkpoint.Deployment:
         """What the file says."""
@@ -76,7 +76,7 @@ class Harness:
 
     def steps(self, deployment: Deployment) -> dict[str, Step]:
         """The step of each thing, by name."""
-        return {item.name: item.step for item in deployment.results.values() if item.type == THING}
+        return {item.name: item.step for item in deployment.account.results.values() if item.type == THING}
 
     def _deployment(self, provider: ToyProvider) -> Deployment:
         journal = Journal(self.state(), self.path)

@@ -136,3 +136,20 @@ def test_a_pack_that_does_not_start_says_why(tmp_path: Path, files: dict[str, st
 
 def _urn(name: str) -> str:
     return f"urn:pulumi:dev::toys::toy:index:Group$toy:index:Thing::{name}"
+
+
+def test_an_exported_state_is_judged_as_what_is_declared(tmp_path: Path) -> None:
+    """What is there meets the same policies, although nobody runs the program."""
+    project = _project(tmp_path, [1, 9])
+    offline.up(project.project, "dev")
+    text = project.project.state_file("dev").read_text()
+    found = offline.judge_state(project.project, "dev", text, policies=project.directory / "pack")
+    assert [(item.policy, item.urn.rpartition("::")[2]) for item in found.violations] == [("small", "t1")]
+    assert {item.step for item in found.resources} == {Step.SAME}
+
+
+def test_a_state_is_judged_by_a_pack_that_is_named(tmp_path: Path) -> None:
+    """Without a pack there is nothing to judge with, which is said."""
+    project = _project(tmp_path, [1])
+    with pytest.raises(OfflineError, match="no policy pack is named"):
+        offline.judge_state(project.project, "dev", '{"version": 3, "deployment": {"resources": []}}')

@@ -31,7 +31,7 @@ def _thing(name: str, *, uses: tuple[str, ...] = (), bound: tuple[str, ...] = ()
 
 
 def _steps(deployment: Deployment) -> dict[str, Step]:
-    return {item.name: item.step for item in deployment.results.values() if item.type == THING}
+    return {item.name: item.step for item in deployment.account.results.values() if item.type == THING}
 
 
 def test_a_change_of_value_updates(harness: Harness) -> None:
@@ -85,7 +85,7 @@ def test_ignored_changes_are_not_made(harness: Harness) -> None:
     harness.run([_thing("a")])
     deployment = harness.run([_thing("a", value=1, ignore_changes=("value",))])
     assert _steps(deployment) == {"a": Step.SAME}
-    assert deployment.results[_urn("a")].inputs["value"] == 0
+    assert deployment.account.results[_urn("a")].inputs["value"] == 0
 
 
 def test_a_protected_resource_is_not_replaced(harness: Harness) -> None:
@@ -100,7 +100,7 @@ def test_a_protected_resource_is_not_deleted(harness: Harness) -> None:
     """What is protected stays when the program forgets it, and so does what it depends on."""
     harness.run([_thing("a"), _thing("b", uses=("a",), protect=True), _thing("c")])
     deployment = harness.run([], expect_errors=True)
-    assert [item.message for item in deployment.diagnostics] == [
+    assert [item.message for item in deployment.account.diagnostics] == [
         f"{_urn('b')} is protected and would be deleted. Take protect=True from it in the program and run `up` first."
     ]
     assert harness.world.names() == ["a", "b"]
