@@ -24,7 +24,15 @@ except DiversiteError as error:
 
 venue = Venue(
     planned.venue,
-    VenueArgs(plan=planned, substrate=substrate, owner=f"{pulumi.get_project()}/{pulumi.get_stack()}"),
+    VenueArgs(
+        plan=planned,
+        substrate=substrate,
+        owner=f"{pulumi.get_project()}/{pulumi.get_stack()}",
+        rolling=settings.get("rolling"),
+        accounts=settings.get_object("accounts") or {},
+    ),
 )
 pulumi.export("entrances", venue.entrances)
 pulumi.export("monitors", venue.monitors)
+if venue.orders:
+    pulumi.export("orders", venue.orders)

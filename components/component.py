@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import pulumi
 
 
@@ -12,10 +15,15 @@ def token(cls: type) -> str:
 
 
 class Component(pulumi.ComponentResource):
-    """A component whose token comes from its class. Children get `self.child()` and never the caller's options."""
+    """A component whose token comes from its class. Children get `self.child()` and never the caller's options.
 
-    def __init__(self, name: str, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__(token(type(self)), name, None, opts)
+    `told` are its registered inputs: what it says of what no resource of its can carry in tags.
+    """
+
+    def __init__(
+        self, name: str, opts: pulumi.ResourceOptions | None = None, told: Mapping[str, Any] | None = None
+    ) -> None:
+        super().__init__(token(type(self)), name, dict(told) if told else None, opts)
 
     def child(self, depends_on: list[pulumi.Resource] | None = None) -> pulumi.ResourceOptions:
         """The options of a child: this parent, and what must be there before it."""

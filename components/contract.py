@@ -1,19 +1,27 @@
 """What a sibling (aws, gcp, hcloud, lab) provides: the arguments of its components, and their shape as Protocols.
 
-A sibling is a package with the classes named in `Sibling`. What it cannot do is absent: `holds_keys` asks whether a
-machine has a capability, and no method raises in its stead.
+A sibling is a package with the classes named in `Sibling`; beside them the lab has those of `Rehearsal`, a cloud those
+of `Cloud`. What one cannot do is absent: no method raises in its stead.
+
+    Sibling     Foundation, Machine, paths()     every substrate
+    Rehearsal   Link                             the whole of a link is one resource
+    Cloud       Balancer, Alarms                 an entrance that the world reaches, the provider's own eyes
+    Attaches    Attachment                       a cloud's end of a private path to another region
+    Steers      Steering                         a name that leads clients to the nearest healthy entrance
+    HoldsKeys   of a Machine                     it tells the keys that it made while it is deployed
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 import pulumi
 
 from diversite.plan import Host, LinkPlan, Plan
-from services import PathsOf, Service
+from diversite.underlay import Region, Underlay
+from services import Facts, PathsOf, Service
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,10 +32,15 @@ class FoundationArgs:
     """The venue, decided."""
     owner: str
     """`<project>/<stack>`: who may change what is made."""
+    accounts: Mapping[str, str] = field(default_factory=dict)
+    """The provider's own id of each account that the topology names: an AWS account number, a Google project."""
 
 
 class Foundation(Protocol):
-    """A sibling's ground: the lab's world, a cloud's provider objects and networks."""
+    """A sibling's ground: the lab's world, or a cloud's provider objects and networks for all of its sites."""
+
+    endpoints: Mapping[str, pulumi.Output[str]]
+    """The public address of each site's gateway, by site, made before the gateway itself; empty in the lab."""
 
     def __init__(self, name: str, args: FoundationArgs, opts: pulumi.ResourceOptions | None = None) -> None: ...
 
@@ -46,6 +59,13 @@ class MachineArgs:
     """The router of its site; None for a router."""
     services: tuple[Service, ...]
     """What runs on it from the start; what needs the keys of others comes later, where the machine `HoldsKeys`."""
+    known: Facts | None = None
+    """The public keys of the venue; None until they came together, and where the machine `HoldsKeys`."""
+    endpoints: Mapping[str, pulumi.Output[str]] = field(default_factory=dict)
+    """The public address of every gateway of the venue, by site: what a gateway's tunnels lead to."""
+    held: bool = False
+    """Whether it stays as it is though its image, boot script or release would differ: `diversite rollout` takes its
+    site when it is that site's turn."""
 
 
 class Machine(Protocol):
@@ -99,21 +119,155 @@ class LinkArgs:
 
 
 class Link(Protocol):
-    """A private link between two sites."""
+    """A private link between two sites, as a whole."""
 
     def __init__(self, name: str, args: LinkArgs, opts: pulumi.ResourceOptions | None = None) -> None: ...
 
 
+@dataclass(frozen=True, kw_only=True)
+class AttachmentArgs:
+    """One end of a private path between two regions."""
+
+    plan: Plan
+    """The venue, decided."""
+    underlay: Underlay
+    """Which of its paths."""
+    region: Region
+    """Which end."""
+    foundation: Foundation
+    """The ground of the cloud whose end it is."""
+    secrets: Sequence[pulumi.Output[str]] = ()
+    """The pre-shared key of each managed tunnel of a `vpn`, in the order of `underlay.tunnels`."""
+
+
+class Attachment(Protocol):
+    """A cloud's end of a private path. Two ends are introduced to each other by `join`, Google's offer first."""
+
+    kinds: frozenset[str]
+    """The kinds of link that this cloud can make an end of."""
+    offer: Mapping[str, pulumi.Output[str]]
+    """What the other end must know of this one: for a `vpn` Google tells `interface0` and `interface1` at once, AWS
+    `tunnel0` to `tunnel3` after it was joined; for a peering the acceptor's `gateway`, a transit gateway's id."""
+
+    def __init__(self, name: str, args: AttachmentArgs, opts: pulumi.ResourceOptions | None = None) -> None: ...
+
+    def join(self, offer: Mapping[str, pulumi.Output[str]]) -> None:
+        """Make what needs the other end's offer, and the routes to its gateways."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class BalancerArgs:
+    """A way in for clients, before an entrance."""
+
+    plan: Plan
+    """The venue, decided."""
+    host: Host
+    """The entrance: a host of role `entry`."""
+    machine: Machine
+    """Its machine."""
+    foundation: Foundation
+    """The ground of its cloud."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entrance:
+    """Where clients reach an entrance from outside."""
+
+    address: pulumi.Output[str]
+    """A public IPv4 address, or a name where the provider gives no fixed address."""
+    zone_id: pulumi.Output[str] | None = None
+    """The hosted zone of the name, where an alias can lead to it (AWS)."""
+
+
+class Balancer(Protocol):
+    """The provider's load balancer: active checks of the engine's own readiness, nothing but the order port."""
+
+    entrance: Entrance
+
+    def __init__(self, name: str, args: BalancerArgs, opts: pulumi.ResourceOptions | None = None) -> None: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class AlarmsArgs:
+    """What a provider itself can see of the venue's sites with it."""
+
+    plan: Plan
+    """The venue, decided."""
+    foundation: Foundation
+    """The ground of the cloud."""
+    machines: Mapping[str, Machine]
+    """The machines that stand there, by the host's name."""
+    entrances: Mapping[str, Entrance]
+    """The entrances that stand there, by the host's name."""
+
+
+class Alarms(Protocol):
+    """The provider's own alarms for hosts, paths and entrances."""
+
+    def __init__(self, name: str, args: AlarmsArgs, opts: pulumi.ResourceOptions | None = None) -> None: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class SteeringArgs:
+    """A name for all entrances."""
+
+    plan: Plan
+    """The venue, decided; its topology has `steering`."""
+    foundation: Foundation
+    """The ground of the cloud that steers, which may have no site there."""
+    entrances: Mapping[str, Entrance]
+    """Every entrance, of whatever provider, by the host's name."""
+
+
+class Steering(Protocol):
+    """A name that leads each client to the nearest entrance that is healthy."""
+
+    name: pulumi.Output[str]
+
+    def __init__(self, name: str, args: SteeringArgs, opts: pulumi.ResourceOptions | None = None) -> None: ...
+
+
 class Sibling(Protocol):
-    """The package of a sibling."""
+    """The package of a sibling: what every one has."""
 
     Foundation: type[Foundation]
     Machine: type[Machine]
-    Link: type[Link]
 
     def paths(self, host: Host) -> PathsOf:
         """Where the services of a host keep things, by the service's name."""
         ...
+
+
+@runtime_checkable
+class Rehearsal(Protocol):
+    """A sibling in which the whole of a link is one resource: the lab."""
+
+    Link: type[Link]
+
+
+@runtime_checkable
+class Cloud(Protocol):
+    """A sibling whose hosts stand in the world."""
+
+    Balancer: type[Balancer]
+    Alarms: type[Alarms]
+
+
+@runtime_checkable
+class Attaches(Protocol):
+    """A cloud that makes private paths between regions. Without it, its links are of kind `wireguard`, or within one
+    region.
+    """
+
+    Attachment: type[Attachment]
+
+
+@runtime_checkable
+class Steers(Protocol):
+    """A cloud that steers clients by name."""
+
+    Steering: type[Steering]
 
 
 def tags(planned: Plan, host: Host) -> dict[str, str]:
@@ -129,6 +283,18 @@ def tags(planned: Plan, host: Host) -> dict[str, str]:
         "machine": host.machine,
         "account": site.account,
         **({"release": host.release} if host.release else {}),
+    }
+
+
+def labels(planned: Plan, host: Host) -> dict[str, str]:
+    """The same as labels, for providers whose labels hold no capitals, slashes or dots: `voting-power`, `_` for `/`;
+    the machine is the resource's own property there.
+    """
+    told = tags(planned, host)
+    return {
+        {"votingPower": "voting-power"}.get(key, key): value.replace("/", "_")
+        for key, value in told.items()
+        if key != "machine"
     }
 
 

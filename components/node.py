@@ -10,7 +10,7 @@ import pulumi
 from components.component import Component
 from components.contract import Foundation, Machine, MachineArgs, Sibling
 from diversite.plan import Host, Plan
-from services import PathsOf, Service, services_of
+from services import Facts, PathsOf, Service, services_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,27 +19,39 @@ class Ground:
 
     plan: Plan
     """The venue, decided."""
-    sibling: Sibling
-    """Who makes the machines."""
-    foundation: Foundation
-    """The ground that they stand on."""
+    siblings: Mapping[str, Sibling]
+    """Who makes the machines, by provider."""
+    foundations: Mapping[str, Foundation]
+    """The ground that they stand on, by provider."""
     gateways: Mapping[str, Machine]
     """The routers by site; empty while they are made themselves."""
+    known: Facts | None
+    """The public keys of the venue, where they came together before."""
+    held: frozenset[str]
+    """The sites whose hosts stay as they are."""
 
     def paths(self, host: Host) -> PathsOf:
         """Where a host's services keep things."""
-        return self.sibling.paths(host)
+        return self.siblings[host.provider].paths(host)
+
+    @property
+    def endpoints(self) -> dict[str, pulumi.Output[str]]:
+        """The public address of every gateway, by site."""
+        return {site: address for ground in self.foundations.values() for site, address in ground.endpoints.items()}
 
     def machine(self, host: Host, services: Sequence[Service], parent: Component) -> Machine:
         """The machine of a host, below its component."""
         args = MachineArgs(
             plan=self.plan,
             host=host,
-            foundation=self.foundation,
+            foundation=self.foundations[host.provider],
             gateway=self.gateways.get(host.site),
             services=tuple(services),
+            known=self.known,
+            endpoints=self.endpoints if host.role == "gateway" else {},
+            held=host.site in self.held,
         )
-        return self.sibling.Machine(host.name, args, parent.child())
+        return self.siblings[host.provider].Machine(host.name, args, parent.child())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +69,7 @@ class Node(Component):
 
     def __init__(self, name: str, args: NodeArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(name, opts)
+        self.host = args.host
         services = services_of(args.ground.plan, args.host, args.ground.paths(args.host))
         self.machine = args.ground.machine(args.host, services, self)
         self.register_outputs({"address": str(args.host.address)})

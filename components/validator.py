@@ -1,4 +1,9 @@
-"""A validator: holds its own keys, and joins the genesis that all of them make together."""
+"""A validator: holds its own keys, and joins the genesis that all of them make together.
+
+Where the machine tells its keys while it is deployed (the lab), genesis comes together within one `up`. In a cloud the
+public keys were brought together before (`diversite keys`), and the boot script holds what they make; until then a
+validator makes its keys and waits.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +15,6 @@ import pulumi
 from components.component import Component
 from components.contract import HoldsKeys, PublicKeys
 from components.node import MatchingEngine, NodeArgs
-from diversite.errors import PlanError
 from services import Facts, Service, ValidatorKeys, services_of
 
 SERVICE = "cometbft"
@@ -24,25 +28,30 @@ class Validator(Component):
         super().__init__(name, opts)
         self.host = args.host
         self._ground = args.ground
-        machine = args.ground.machine(args.host, (), self)
-        if not isinstance(machine, HoldsKeys):
-            raise PlanError(f"{name}: {type(machine).__name__} does not tell its public keys; genesis needs them.")
-        self._machine: HoldsKeys = machine
-        self.keys: pulumi.Output[PublicKeys] = machine.keys(SERVICE)
+        self.machine = args.ground.machine(args.host, self._services(args.ground.known), self)
         self.register_outputs({"address": str(args.host.address), "votingPower": args.host.voting_power})
 
-    def join(self, facts: pulumi.Output[Facts], engines: Mapping[str, MatchingEngine]) -> None:
+    def join(self, machine: HoldsKeys, facts: pulumi.Output[Facts], engines: Mapping[str, MatchingEngine]) -> None:
         """Start consensus, after the engine that executes its blocks."""
-
-        def render(known: Facts) -> Service:
-            (service,) = services_of(self._ground.plan, self.host, self._ground.paths(self.host), known)
-            return service
-
         engine = engines[self.host.partner or ""]
-        self._machine.start(facts.apply(render), SERVICE, engine.machine.ready)
+        machine.start(facts.apply(lambda known: self._services(known)[0]), SERVICE, engine.machine.ready)
+
+    def _services(self, known: Facts | None) -> tuple[Service, ...]:
+        paths = self._ground.paths(self.host)
+        return services_of(self._ground.plan, self.host, paths, known) if known else ()
 
 
-def genesis(validators: Sequence[Validator]) -> pulumi.Output[Facts]:
+def begin(validators: Sequence[Validator], engines: Mapping[str, MatchingEngine]) -> None:
+    """Let the validators whose machines tell their keys begin together."""
+    telling = [(it, it.machine) for it in validators if isinstance(it.machine, HoldsKeys)]
+    if not telling:
+        return
+    facts = genesis({validator.host.key: machine.keys(SERVICE) for validator, machine in telling})
+    for validator, machine in telling:
+        validator.join(machine, facts, engines)
+
+
+def genesis(keys: Mapping[str, pulumi.Output[PublicKeys]]) -> pulumi.Output[Facts]:
     """What is known once every validator has its keys. The genesis time is that of the last key made."""
 
     def together(known: Mapping[str, Any]) -> Facts:
@@ -56,4 +65,4 @@ def genesis(validators: Sequence[Validator]) -> pulumi.Output[Facts]:
             genesis_time=max(keys.created_at for keys in known.values()),
         )
 
-    return pulumi.Output.all(**{validator.host.key: validator.keys for validator in validators}).apply(together)
+    return pulumi.Output.all(**keys).apply(together)

@@ -346,7 +346,7 @@ def _hosts(topology: Topology, sites: Mapping[str, SitePlan]) -> tuple[tuple[str
     engines = _of_role("engine", topology.engines, sites, {}, engine_partners)
     entries = _of_role("entry", topology.order_entry, sites, {}, {})
     monitors = _of_role("monitor", topology.monitoring, sites, {}, {})
-    software: Mapping[str, str] = dict(topology.software)
+    software = {str(role): release for role, release in topology.software.items()}
     hosts = [*gateways, *validators, *engines, *entries, *monitors]
     return order, [replace(host, release=host.release or software.get(host.role)) for host in hosts]
 

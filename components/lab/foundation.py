@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pulumi
 
 from components.component import Component
@@ -17,6 +19,7 @@ class Foundation(Component):
 
     def __init__(self, name: str, args: FoundationArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(name, opts)
+        self.endpoints: Mapping[str, pulumi.Output[str]] = {}
         stack = args.owner.rsplit("/", 1)[-1]
         self.world = World("world", WorldArgs(name=stack, owner=args.owner), self.child())
         self.internet = Host(

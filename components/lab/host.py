@@ -52,6 +52,7 @@ class Machine(Component):
         site = args.plan.sites[args.host.site]
         self._name = name
         self._plan_host = args.host
+        self._held = ["command", "files", "environment"] if args.held else []
         self._tags = tags(args.plan, args.host)
         self._world = cast(Foundation, args.foundation).world
         router = cast("Machine | None", args.gateway)
@@ -137,7 +138,9 @@ class Machine(Component):
                 restart=rendered.apply(lambda known: known.restart),
                 tags=self._tags,
             ),
-            self.child([self.host, *after]),
+            pulumi.ResourceOptions.merge(
+                self.child([self.host, *after]), pulumi.ResourceOptions(ignore_changes=self._held)
+            ),
         )
 
 

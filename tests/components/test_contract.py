@@ -9,17 +9,37 @@ import pytest
 
 from components import contract
 from components.component import Component, token
-from components.contract import FoundationArgs, HoldsKeys, LinkArgs, MachineArgs, PublicKeys, Sibling, link_tags, tags
-from components.siblings import SUBSTRATES, sibling
+from components.contract import (
+    AlarmsArgs,
+    Attaches,
+    AttachmentArgs,
+    BalancerArgs,
+    Cloud,
+    FoundationArgs,
+    HoldsKeys,
+    LinkArgs,
+    MachineArgs,
+    PublicKeys,
+    Rehearsal,
+    Sibling,
+    SteeringArgs,
+    Steers,
+    link_tags,
+    tags,
+)
+from components.siblings import sibling, siblings
 from diversite.errors import PlanError
 from offline import UNKNOWN, Recording, Resource
 from services import Paths
 from tests.components.recorded import COMPONENT, declared, flagship, made
 
-SIBLINGS = SUBSTRATES
-"""Every substrate that is built; a new sibling joins when its package can be imported."""
-PARTS: dict[str, type] = {"Foundation": FoundationArgs, "Machine": MachineArgs, "Link": LinkArgs}
-"""The classes of a sibling and what each is made with."""
+SIBLINGS = ("lab",)
+"""Every package that builds sites."""
+COMMON: dict[str, type] = {"Foundation": FoundationArgs, "Machine": MachineArgs}
+REHEARSAL: dict[str, type] = {"Link": LinkArgs}
+CLOUD: dict[str, type] = {"Balancer": BalancerArgs, "Alarms": AlarmsArgs}
+CAPABILITIES: dict[str, type] = {"Attachment": AttachmentArgs, "Steering": SteeringArgs}
+"""The classes of a sibling and what each is made with; a capability is asked for only where it is there."""
 
 every_sibling = pytest.mark.parametrize("substrate", SIBLINGS)
 
@@ -35,7 +55,8 @@ def test_an_empty_sibling_lists_every_missing_part() -> None:
     assert faults(ModuleType("components.fifth")) == [
         "components.fifth has no class Foundation: components/fifth/foundation.py makes it",
         "components.fifth has no class Machine: components/fifth/machine.py makes it",
-        "components.fifth has no class Link: components/fifth/link.py makes it",
+        "components.fifth has no class Balancer: components/fifth/balancer.py makes it",
+        "components.fifth has no class Alarms: components/fifth/alarms.py makes it",
         "components.fifth has no function paths(host): where the services of a host keep things",
     ]
 
@@ -56,14 +77,16 @@ def test_a_part_of_another_shape_is_named() -> None:
 
 def test_the_contract_is_what_is_tested() -> None:
     """A part that is added to the contract is a part that is asked for here."""
-    assert set(Sibling.__annotations__) | {"paths"} == {*PARTS, "paths"}
-    assert {name for name in PARTS if not hasattr(contract, f"{name}Args")} == set()
+    asked = {Sibling: COMMON, Rehearsal: REHEARSAL, Cloud: CLOUD}
+    assert {it: set(it.__annotations__) for it in asked} == {it: set(parts) for it, parts in asked.items()}
+    assert {*Attaches.__annotations__, *Steers.__annotations__} == set(CAPABILITIES)
+    assert all(hasattr(contract, f"{name}Args") for parts in (*asked.values(), CAPABILITIES) for name in parts)
 
 
 def test_a_substrate_that_is_not_built_is_refused() -> None:
     """The setting, its value, and what may stand there are told."""
-    with pytest.raises(PlanError, match=r"diversite:substrate: 'moon' is not built; allowed: .*lab"):
-        sibling("moon")
+    with pytest.raises(PlanError, match=r"diversite:substrate: 'moon' is not built; allowed: lab, cloud"):
+        siblings(flagship(), "moon")
 
 
 @every_sibling
@@ -149,7 +172,9 @@ def test_public_keys_have_no_private_half() -> None:
 def faults(package: ModuleType | Sibling) -> list[str]:
     """Everything that a package lacks to be a sibling, in the contract's order; empty for a sibling."""
     name = str(getattr(package, "__name__", package))
-    parts = [fault for part in PARTS for fault in _part_faults(package, name, part)]
+    kind = REHEARSAL if hasattr(package, "Link") else CLOUD
+    can = [part for part in CAPABILITIES if hasattr(package, part)]
+    parts = [fault for part in (*COMMON, *kind, *can) for fault in _part_faults(package, name, part)]
     return parts + _paths_faults(package, name)
 
 
