@@ -5,6 +5,7 @@ So adding an item at the end of a map moves no other item's addresses.
 
     10.128.0.0/9    sites, a /22 each
     10.0.0.0/12     links, a /31 each
+    10.64.0.0/16    gateways at Hetzner among each other, an address each: what carries the tunnels between them
     100.64.0.0/10   how clients reach an entrance in a rehearsal, a /31 each (shared space, RFC 6598)
     fd../48         sites, a /64 each (unique local, RFC 4193), where the provider has IPv6 in private networks
 """
@@ -20,6 +21,10 @@ from diversite.errors import PlanError
 SITE_SPACE = IPv4Network("10.128.0.0/9")
 LINK_SPACE = IPv4Network("10.0.0.0/12")
 ACCESS_SPACE = IPv4Network("100.64.0.0/10")
+UNDERLAY_SPACE = IPv4Network("10.64.0.0/16")
+"""The network that gateways of one Hetzner network zone share: one `cloud` subnet of all of it."""
+UNDERLAY_HOSTS = IPv4Network("10.64.64.0/18")
+"""Where its addresses are taken: Hetzner keeps the first two and the last of a network."""
 SITE_PREFIX = 22
 LINK_PREFIX = 31
 
@@ -46,6 +51,15 @@ def link_networks(names: Iterable[str]) -> dict[str, IPv4Network]:
 def access_networks(names: Iterable[str]) -> dict[str, IPv4Network]:
     """The /31 between the clients and each entrance, in the order of the topology."""
     return dict(zip_slots(names, ACCESS_SPACE, LINK_PREFIX))
+
+
+def underlay_addresses(names: Iterable[str]) -> dict[str, IPv4Address]:
+    """The address of each site's gateway in `UNDERLAY_SPACE`, by all the sites of a plan in the topology's order.
+
+    Only gateways at Hetzner have one, on a second private interface (`underlay_addresses(plan.sites)[site]`): a link of
+    kind `backbone` between two of them is a tunnel between these addresses, and nothing else uses that network.
+    """
+    return {name: network.network_address for name, network in zip_slots(names, UNDERLAY_HOSTS, 32)}
 
 
 def site_networks_v6(venue: str, networks: dict[str, IPv4Network]) -> dict[str, IPv6Network]:

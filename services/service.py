@@ -19,6 +19,8 @@ class Paths:
     """Configuration: written before the start, never by the service."""
     data: str
     """State that must survive a restart; exists before the start."""
+    cloud: bool = False
+    """Whether the host is a provider's machine, whose network and neighbours differ from a lab's."""
 
 
 PathsOf = Callable[[str], Paths]
