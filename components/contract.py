@@ -5,7 +5,8 @@ of `Cloud`. What one cannot do is absent: no method raises in its stead.
 
     Sibling     Foundation, Machine, paths()     every substrate
     Rehearsal   Link                             the whole of a link is one resource
-    Cloud       Balancer, Alarms                 an entrance that the world reaches, the provider's own eyes
+    Cloud       Balancer                         an entrance that the world reaches
+    Watches     Alarms                           the provider's own eyes on hosts, paths and entrances
     Attaches    Attachment                       a cloud's end of a private path to another region
     Steers      Steering                         a name that leads clients to the nearest healthy entrance
     HoldsKeys   of a Machine                     it tells the keys that it made while it is deployed
@@ -251,6 +252,12 @@ class Cloud(Protocol):
     """A sibling whose hosts stand in the world."""
 
     Balancer: type[Balancer]
+
+
+@runtime_checkable
+class Watches(Protocol):
+    """A cloud that raises alarms of its own. Without it, only the venue's monitors watch what stands there."""
+
     Alarms: type[Alarms]
 
 

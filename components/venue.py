@@ -20,6 +20,7 @@ from components.contract import (
     Rehearsal,
     SteeringArgs,
     Steers,
+    Watches,
 )
 from components.link import Link
 from components.node import Gateway, Ground, MatchingEngine, Monitoring, Node, NodeArgs, OrderEntry
@@ -145,7 +146,7 @@ class Venue(Component):
     def _alarms(self, ground: Ground, machines: Mapping[str, Machine], ways_in: Mapping[str, Entrance]) -> None:
         routers = {ground.plan.gateway(site).name: machine for site, machine in ground.gateways.items()}
         for provider, package in ground.siblings.items():
-            if isinstance(package, Cloud):
+            if isinstance(package, Watches):
                 here = {host.name for host in ground.plan.hosts.values() if host.provider == provider}
                 args = AlarmsArgs(
                     plan=ground.plan,

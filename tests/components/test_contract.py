@@ -24,6 +24,7 @@ from components.contract import (
     Sibling,
     SteeringArgs,
     Steers,
+    Watches,
     link_tags,
     tags,
 )
@@ -37,8 +38,8 @@ SIBLINGS = ("lab",)
 """Every package that builds sites."""
 COMMON: dict[str, type] = {"Foundation": FoundationArgs, "Machine": MachineArgs}
 REHEARSAL: dict[str, type] = {"Link": LinkArgs}
-CLOUD: dict[str, type] = {"Balancer": BalancerArgs, "Alarms": AlarmsArgs}
-CAPABILITIES: dict[str, type] = {"Attachment": AttachmentArgs, "Steering": SteeringArgs}
+CLOUD: dict[str, type] = {"Balancer": BalancerArgs}
+CAPABILITIES: dict[str, type] = {"Alarms": AlarmsArgs, "Attachment": AttachmentArgs, "Steering": SteeringArgs}
 """The classes of a sibling and what each is made with; a capability is asked for only where it is there."""
 
 every_sibling = pytest.mark.parametrize("substrate", SIBLINGS)
@@ -56,7 +57,6 @@ def test_an_empty_sibling_lists_every_missing_part() -> None:
         "components.fifth has no class Foundation: components/fifth/foundation.py makes it",
         "components.fifth has no class Machine: components/fifth/machine.py makes it",
         "components.fifth has no class Balancer: components/fifth/balancer.py makes it",
-        "components.fifth has no class Alarms: components/fifth/alarms.py makes it",
         "components.fifth has no function paths(host): where the services of a host keep things",
     ]
 
@@ -79,7 +79,7 @@ def test_the_contract_is_what_is_tested() -> None:
     """A part that is added to the contract is a part that is asked for here."""
     asked = {Sibling: COMMON, Rehearsal: REHEARSAL, Cloud: CLOUD}
     assert {it: set(it.__annotations__) for it in asked} == {it: set(parts) for it, parts in asked.items()}
-    assert {*Attaches.__annotations__, *Steers.__annotations__} == set(CAPABILITIES)
+    assert {name for it in (Watches, Attaches, Steers) for name in it.__annotations__} == set(CAPABILITIES)
     assert all(hasattr(contract, f"{name}Args") for parts in (*asked.values(), CAPABILITIES) for name in parts)
 
 
