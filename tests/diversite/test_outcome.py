@@ -113,7 +113,7 @@ def _outcomes(topology: Topology) -> list[tuple[str, str, int]]:
         ("carrier:transit-a", "continues"),
         ("provider:gcp", "continues"),
         ("provider:aws", "halts_safely"),
-        ("release:cometbft", "could_lose_data"),
+        ("release:cometbft-0-38-26", "could_lose_data"),
         ("release:haproxy", "halts_safely"),
         ("control-plane:gcp", "continues"),
     ],
