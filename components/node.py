@@ -87,5 +87,17 @@ class OrderEntry(Node):
     """Passes orders to engines that could acknowledge; health checks and limits per client."""
 
 
+class StoreMember(Node):
+    """Holds a copy of a store, and votes on who is its primary."""
+
+
+class QueueMember(Node):
+    """Holds a copy of a queue's messages."""
+
+
+class PassiveEngine(Node):
+    """Works while it holds its engine's lease, follows while another does."""
+
+
 class Monitoring(Node):
     """Watches every site, its own and the other monitors' among them."""

@@ -23,7 +23,18 @@ from components.contract import (
     Watches,
 )
 from components.link import Link
-from components.node import Gateway, Ground, MatchingEngine, Monitoring, Node, NodeArgs, OrderEntry
+from components.node import (
+    Gateway,
+    Ground,
+    MatchingEngine,
+    Monitoring,
+    Node,
+    NodeArgs,
+    OrderEntry,
+    PassiveEngine,
+    QueueMember,
+    StoreMember,
+)
 from components.path import Path, PathArgs
 from components.siblings import STEERS, package_name, siblings
 from components.validator import Validator, begin
@@ -66,6 +77,9 @@ class Venue(Component):
         super().__init__(name, opts)
         ground = self._join_sites(self._ground(args))
         engines = self._nodes(MatchingEngine, "engine", ground)
+        stores = self._nodes(StoreMember, "store", ground)
+        queues = self._nodes(QueueMember, "queue", ground)
+        passive = self._nodes(PassiveEngine, "passive", ground)
         entries = self._nodes(OrderEntry, "entry", ground)
         monitors = self._nodes(Monitoring, "monitor", ground)
         validators = [
@@ -74,7 +88,8 @@ class Venue(Component):
         ]
         begin(validators, engines)
         ways_in = self._ways_in(ground, entries)
-        nodes: list[Node | Validator] = [*engines.values(), *entries.values(), *monitors.values(), *validators]
+        groups = (engines, stores, queues, passive, entries, monitors)
+        nodes: list[Node | Validator] = [*validators, *(node for group in groups for node in group.values())]
         self._alarms(ground, {node.host.name: node.machine for node in nodes}, ways_in)
         self.entrances = _entrances(args.plan, ways_in)
         self.orders = self._steer(ground, ways_in)

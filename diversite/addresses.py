@@ -31,10 +31,28 @@ LINK_PREFIX = 31
 PARTS = {"edge": (0, 26), "balancer": (64, 26), "service": (256, 24), "node": (512, 23)}
 """Where a cloud whose subnets differ in what they reach cuts a site's network: offset and prefix length. The edge holds
 gateways, the balancer part the provider's own balancers, the others hosts without a way in from outside."""
-FIRST_OFFSET = {"gateway": 4, "entry": 260, "monitor": 300, "validator": 516, "engine": 770}
+FIRST_OFFSET = {
+    "gateway": 4,
+    "entry": 260,
+    "monitor": 300,
+    "store": 320,
+    "queue": 340,
+    "passive": 360,
+    "validator": 516,
+    "engine": 770,
+}
 """Where the addresses of a role begin in its site's network. Every cloud reserves some: AWS the first four and the last
 of a subnet, Google the first two and the last two, Hetzner the first."""
-ROLE_SPAN = {"gateway": 2, "entry": 32, "monitor": 16, "validator": 250, "engine": 250}
+ROLE_SPAN = {
+    "gateway": 2,
+    "entry": 32,
+    "monitor": 16,
+    "store": 16,
+    "queue": 16,
+    "passive": 16,
+    "validator": 250,
+    "engine": 250,
+}
 """How many addresses a role has in a site."""
 
 

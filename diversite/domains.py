@@ -45,6 +45,9 @@ PINNED_RELEASE = {
     "engine": "reference-engine",
     "entry": "haproxy",
     "monitor": "prometheus",
+    "store": "postgresql",
+    "queue": "nats-server",
+    "passive": "reference-passive-engine",
 }
 """The release that diversite pins, by role, where the topology brings none."""
 ALIASES: Mapping[str, tuple[DomainKind, ...]] = {

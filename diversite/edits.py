@@ -104,7 +104,7 @@ def machine_at(topology: Topology, site: str) -> str | None:
 
 def machine_of(topology: Topology, provider: str, site: str = "") -> str | None:
     """A machine type of a provider that the venue uses already, at `site` if there is one."""
-    hosts: list[Validator | Engine] = [*topology.validators.values(), *topology.engines.values()]
+    hosts: list[Validator | Engine] = [*topology.validators.values(), *topology.replicated_engines.values()]
     here = (host.machine for host in hosts if host.site == site)
     same = (host.machine for host in hosts if _provider(topology, host.site) == provider)
     return next(chain(here, same), None)

@@ -12,19 +12,20 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Network
 from itertools import combinations
-from typing import Literal
+from typing import Any, Literal
 
-from diversite import addresses, consensus, naming, network, rotation
+from diversite import addresses, consensus, keeping, naming, network, rotation
 from diversite.catalog import Place, catalog
 from diversite.consensus import Timing
 from diversite.errors import PlanError
+from diversite.keeping import Keepings
 from diversite.latency import Rtt, rtt
 from diversite.ports import Role
-from diversite.topology import Engine, LinkKind, Monitor, OrderEntry, Topology, Validator
+from diversite.topology import LinkKind, Topology
 
 GATEWAY_MACHINE = {"aws": "t3.small", "gcp": "e2-small", "hetzner": "cx23"}
 """The machine of a site's router, by provider: the smallest that forwards a venue's traffic."""
-DATA_GIB = {"validator": 200, "engine": 50, "monitor": 50}
+DATA_GIB = {"validator": 200, "engine": 50, "monitor": 50, "store": 200, "queue": 100}
 """Disk of a role that keeps state."""
 PROPOSER_SPREAD = {"site": 8, "metro": 4, "local_grid": 4, "control_area": 2, "provider": 2, "synchronous_area": 1}
 """How much it weighs that two proposers in a row share a domain of a kind: the likelier its loss, the more."""
@@ -163,6 +164,8 @@ class Plan:
     links: Mapping[str, LinkPlan]
     accesses: Mapping[str, Access]
     """By the name of the entrance's host."""
+    keepings: Keepings
+    """State beside consensus."""
     proposer_order: tuple[str, ...]
     """Validators' keys in the order in which they propose."""
     routes: Mapping[tuple[str, str], network.Route]
@@ -243,6 +246,7 @@ def plan(topology: Topology) -> Plan:
         hosts={host.name: host for host in hosts},
         links=links,
         accesses=_accesses(host for host in hosts if host.role == "entry"),
+        keepings=keeping.keepings(topology, one_way_of(sites, found)),
         proposer_order=order,
         routes=found,
         timing=consensus.timing(one_way_of(sites, found), voting),
@@ -343,12 +347,16 @@ def _hosts(topology: Topology, sites: Mapping[str, SitePlan]) -> tuple[tuple[str
     gateways = [_gateway(site) for site in sites.values()]
     engine_partners = {engine: key for key, engine in partners.items()}
     validators = _of_role("validator", topology.validators, sites, powers, partners)
-    engines = _of_role("engine", topology.engines, sites, {}, engine_partners)
+    engines = _of_role("engine", topology.replicated_engines, sites, {}, engine_partners)
     entries = _of_role("entry", topology.order_entry, sites, {}, {})
     monitors = _of_role("monitor", topology.monitoring, sites, {}, {})
+    kept = [host for role, items in keeping.members(topology).items() for host in _of_role(role, items, sites, {}, {})]
     software = {str(role): release for role, release in topology.software.items()}
-    hosts = [*gateways, *validators, *engines, *entries, *monitors]
-    return order, [replace(host, release=host.release or software.get(host.role)) for host in hosts]
+    hosts = [*gateways, *validators, *engines, *entries, *monitors, *kept]
+    return order, [
+        replace(host, release=host.release or software.get("engine" if host.role == "passive" else host.role))
+        for host in hosts
+    ]
 
 
 def _proposer_domains(place: Place) -> dict[str, frozenset[str] | None]:
@@ -369,7 +377,7 @@ def _known(value: str | None) -> frozenset[str] | None:
 def _partners(topology: Topology) -> dict[str, str]:
     """Which engine executes the blocks of which validator: by site, in the order of the file."""
     engines: dict[str, list[str]] = defaultdict(list)
-    for key, engine in topology.engines.items():
+    for key, engine in topology.replicated_engines.items():
         engines[engine.site].append(key)
     return {key: engines[validator.site].pop(0) for key, validator in topology.validators.items()}
 
@@ -389,7 +397,7 @@ def _gateway(site: SitePlan) -> Host:
 
 def _of_role(
     role: Role,
-    items: Mapping[str, Validator] | Mapping[str, Engine] | Mapping[str, OrderEntry] | Mapping[str, Monitor],
+    items: Mapping[str, Any],
     sites: Mapping[str, SitePlan],
     powers: Mapping[str, int],
     partners: Mapping[str, str],

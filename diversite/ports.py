@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
-Role = Literal["gateway", "validator", "engine", "entry", "monitor"]
-Peer = Literal["gateway", "validator", "engine", "entry", "monitor", "client"]
+Role = Literal["gateway", "validator", "engine", "entry", "monitor", "store", "queue", "passive"]
+Peer = Role | Literal["client", "operator"]
 Protocol = Literal["tcp", "udp", "ospf"]
 
+SSH = 22
 COMETBFT_P2P = 26656
 COMETBFT_RPC = 26657
 COMETBFT_ABCI = 26658
@@ -21,8 +22,22 @@ ALERTMANAGER = 9093
 ALERTMANAGER_CLUSTER = 9094
 BLACKBOX = 9115
 WATCHDOG = 9099
+NODE_EXPORTER = 9100
 BFD_CONTROL = 3784
 WIREGUARD = 51820
+POSTGRESQL = 5432
+PATRONI = 8008
+ETCD_CLIENT = 2379
+ETCD_PEER = 2380
+NATS_CLIENT = 4222
+NATS_CLUSTER = 6222
+NATS_MONITOR = 8222
+STORE_PROXY = 5000
+"""On the loopback of a host that uses a store: HAProxy leads it to the primary."""
+
+IAP_NETWORK = "35.235.240.0/20"
+"""From where Google's Identity-Aware Proxy reaches hosts, for operators whom it has let in."""
+ROLES: tuple[Role, ...] = get_args(Role)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,8 +49,12 @@ class Flow:
     protocol: Protocol
     port: int
     purpose: str
-    scope: Literal["venue", "site", "link", "public"] = "venue"
-    """`site`: only inside one site; `link`: only over a link's own addresses; `public`: from anywhere."""
+    scope: Literal["venue", "site", "link", "public", "operators"] = "venue"
+    """`site`: only inside one site; `link`: only over a link's own addresses; `public`: from anywhere; `operators`: from
+    where the provider lets people in (`IAP_NETWORK` on Google; at Hetzner the gateway, and from it the site; AWS's agent
+    calls out, so nothing comes in)."""
+    only_in_clouds: bool = False
+    """Whether a rehearsal has nothing there."""
 
 
 FLOWS: tuple[Flow, ...] = (
@@ -86,7 +105,44 @@ FLOWS: tuple[Flow, ...] = (
         scope="link",
     ),
     Flow(source="gateway", target="gateway", protocol="ospf", port=0, purpose="routes between sites", scope="link"),
+    Flow(source="store", target="store", protocol="tcp", port=POSTGRESQL, purpose="replicates"),
+    Flow(source="store", target="store", protocol="tcp", port=PATRONI, purpose="asks how far a member is"),
+    Flow(source="store", target="store", protocol="tcp", port=ETCD_CLIENT, purpose="holds the store's lease"),
+    Flow(source="store", target="store", protocol="tcp", port=ETCD_PEER, purpose="agrees who holds a lease"),
+    Flow(source="passive", target="store", protocol="tcp", port=POSTGRESQL, purpose="commits what it applied"),
+    Flow(source="passive", target="store", protocol="tcp", port=PATRONI, purpose="finds the primary"),
+    Flow(source="passive", target="store", protocol="tcp", port=ETCD_CLIENT, purpose="holds the engine's lease"),
+    Flow(source="monitor", target="store", protocol="tcp", port=PATRONI, purpose="scrapes Patroni"),
+    Flow(source="monitor", target="store", protocol="tcp", port=ETCD_CLIENT, purpose="scrapes etcd"),
+    Flow(source="queue", target="queue", protocol="tcp", port=NATS_CLUSTER, purpose="replicates messages"),
+    Flow(source="passive", target="queue", protocol="tcp", port=NATS_CLIENT, purpose="publishes and reads orders"),
+    Flow(source="monitor", target="queue", protocol="tcp", port=NATS_MONITOR, purpose="scrapes the queue"),
+    Flow(source="entry", target="passive", protocol="tcp", port=ENGINE_HTTP, purpose="passes orders, checks readiness"),
+    Flow(source="monitor", target="passive", protocol="tcp", port=ENGINE_HTTP, purpose="scrapes, probes readiness"),
     Flow(source="gateway", target="gateway", protocol="udp", port=WIREGUARD, purpose="encrypts a link", scope="public"),
+    *(
+        Flow(
+            source="monitor",
+            target=role,
+            protocol="tcp",
+            port=NODE_EXPORTER,
+            purpose="scrapes the machine",
+            only_in_clouds=True,
+        )
+        for role in ROLES
+    ),
+    *(
+        Flow(
+            source="operator",
+            target=role,
+            protocol="tcp",
+            port=SSH,
+            purpose="lets operators in",
+            scope="operators",
+            only_in_clouds=True,
+        )
+        for role in ROLES
+    ),
 )
 
 

@@ -109,7 +109,7 @@ def _other_machines(before: Plan, lost: frozenset[str]) -> Iterator[Change]:
             update = {"validators": {**topology.validators, host.key: validator}}
             engines = {
                 **topology.engines,
-                engine.key: topology.engines[engine.key].model_copy(update={"machine": machine}),
+                engine.key: topology.replicated_engines[engine.key].model_copy(update={"machine": machine}),
             }
             says = f"use machine {machine} for validators.{host.key} and engines.{engine.key}"
             yield Change(says=says, topology=topology.model_copy(update={**update, "engines": engines}))

@@ -13,7 +13,7 @@ from __future__ import annotations
 import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, StringConstraints, Tag
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
@@ -118,6 +118,8 @@ class Bounds(_Part):
     """The same after the worst single loss that an objective names."""
     pair_rtt_ms_max: Milliseconds | None = None
     """Round trip between any two sites over the declared links."""
+    store_write_ms_max: Milliseconds | None = None
+    """What the network adds to a confirmed write: from any member that may be primary to its synchronous standbys."""
     recovery: Recovery = Recovery()
     """How fast and how whole the venue comes back."""
 
@@ -153,6 +155,68 @@ class Engine(_Part):
     """Machine type of the site's provider."""
     release: Name | None = None
     """Key of `releases`; default: that of `software`, and in a lab the reference matching engine."""
+
+
+class Store(_Part):
+    """A database whose writes are confirmed only when they are at several sites."""
+
+    kind: Literal["postgresql"]
+    """PostgreSQL with synchronous replication; Patroni on etcd promotes a standby without a person."""
+    members: Annotated[dict[Name, Name], Field(min_length=3, max_length=7)]
+    """Member to site: an odd number of hosts, each with a copy of everything and a vote on who is primary."""
+    synchronous: Annotated[int, Field(ge=1, le=6)] = 1
+    """How many standbys have a write on disk before it is confirmed: any of them (quorum commit)."""
+    primary: Name
+    """The member that is primary while all are well."""
+    backup: Name | None = None
+    """The site that keeps backups and the log; in a cloud it stands at another provider than the primary."""
+    machine: dict[Provider, Machine] = {}
+    """Machine type by provider; default: the smallest that the plan takes for a database."""
+
+
+class Queue(_Part):
+    """An ordered, replicated queue that holds orders while nobody can carry them out."""
+
+    kind: Literal["jetstream"]
+    """NATS JetStream."""
+    members: Annotated[dict[Name, Name], Field(min_length=3, max_length=7)]
+    """Member to site: an odd number of servers."""
+    replicas: Literal[3, 5] = 3
+    """How many members keep each message; a message is taken when most of them have it."""
+    sync: Literal["always", "interval"] = "always"
+    """`always`: on disk before it is acknowledged. `interval` is the software's default of two minutes, which loses
+    acknowledged messages in a power cut; the judge refuses it."""
+    messages_max: Annotated[int, Field(ge=1, le=100_000_000)] = 1_000_000
+    """How many it holds; more are refused with a reason."""
+    machine: dict[Provider, Machine] = {}
+    """Machine type by provider; default: the smallest that the plan takes for a queue."""
+
+
+class PassiveEngine(_Part):
+    """An engine of which one member works and the others follow, its state in a store, its orders in a queue."""
+
+    mode: Literal["active_passive"]
+    """One member holds the lease and works; another takes over without a person."""
+    members: Annotated[dict[Name, Name], Field(min_length=2, max_length=5)]
+    """Member to site, the first preferred."""
+    store: Name
+    """Key of `stores`: applied orders and their effects are committed there together."""
+    queue: Name
+    """Key of `queues`: where orders wait in order."""
+    machine: dict[Provider, Machine] = {}
+    """Machine type by provider; default: the smallest that the plan takes for an engine."""
+    release: Name | None = None
+    """Key of `releases`; default: that of `software` for engines."""
+
+
+def _mode(value: object) -> str:
+    mode = value.get("mode") if isinstance(value, dict) else getattr(value, "mode", None)
+    return "active_active" if mode is None else "active_passive"
+
+
+AnyEngine = Annotated[
+    Annotated[Engine, Tag("active_active")] | Annotated[PassiveEngine, Tag("active_passive")], Discriminator(_mode)
+]
 
 
 class Link(_Part):
@@ -269,14 +333,19 @@ class Topology(_Part):
     """Where hosts stand. Each site must be reachable from each other one over `links`."""
     validators: Annotated[dict[Name, Validator], Field(min_length=1, max_length=VALIDATORS_MAX)]
     """Hosts that propose blocks and vote on them."""
-    engines: Annotated[dict[Name, Engine], Field(min_length=1, max_length=VALIDATORS_MAX)]
-    """Hosts that match the orders of committed blocks, as many at a site as it has validators."""
+    engines: Annotated[dict[Name, AnyEngine], Field(min_length=1, max_length=VALIDATORS_MAX)]
+    """Hosts that match the orders of committed blocks, as many at a site as it has validators; and engines whose mode
+    is `active_passive`, beside consensus."""
     links: Annotated[dict[Name, Link], Field(max_length=LINKS_MAX)] = {}
     """How sites are joined. Two links of one pair have different preferences."""
     order_entry: Annotated[dict[Name, OrderEntry], Field(min_length=1, max_length=SITES_MAX)]
     """Where orders come in."""
     monitoring: Annotated[dict[Name, Monitor], Field(min_length=1, max_length=8)]
     """Where the venue is watched from."""
+    stores: Annotated[dict[Name, Store], Field(max_length=4)] = {}
+    """Databases beside consensus."""
+    queues: Annotated[dict[Name, Queue], Field(max_length=4)] = {}
+    """Order queues of active-passive engines."""
     terms: dict[Provider, Acceptance] = {}
     """Whose terms for nodes of this kind were accepted, by provider."""
     releases: Annotated[dict[Name, Release], Field(max_length=16)] = {}
@@ -287,6 +356,16 @@ class Topology(_Part):
     """The boot images of a cloud's hosts, by `aws/<region>`, `gcp` or `hetzner`, pinned."""
     steering: Steering | None = None
     """How clients find the nearest healthy entrance by name."""
+
+    @property
+    def replicated_engines(self) -> dict[str, Engine]:
+        """The engines that execute blocks beside a validator."""
+        return {name: engine for name, engine in self.engines.items() if isinstance(engine, Engine)}
+
+    @property
+    def passive_engines(self) -> dict[str, PassiveEngine]:
+        """The engines of which one member works at a time."""
+        return {name: engine for name, engine in self.engines.items() if isinstance(engine, PassiveEngine)}
 
 
 def schema() -> dict[str, Any]:

@@ -47,6 +47,8 @@ def services_of(plan: Plan, host: Host, paths: PathsOf, facts: Facts | None = No
             return (engine.service(plan, host, paths(engine.NAME)),)
         case "entry":
             return (haproxy.service(plan, host, paths(haproxy.NAME)),)
+        case "store" | "queue" | "passive":
+            return ()
         case "monitor":
             return (
                 blackbox.service(host, paths(blackbox.NAME)),

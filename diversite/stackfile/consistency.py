@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Protocol, get_args
 
 from diversite.errors import CatalogError
-from diversite.stackfile import joining
+from diversite.stackfile import joining, keeping
 from diversite.stackfile.parts import NO_MAP, Finding, Host, Parts, Steps, unknown
 from diversite.topology import Provider
 
@@ -35,6 +35,7 @@ def findings(parts: Parts, places: Places) -> Iterator[Finding]:
         yield from _hosts(parts, places)
         yield from _engines_beside_validators(parts)
         yield from joining.findings(parts)
+        yield from keeping.findings(parts, lambda provider, machine: _refusal(places.machine, provider, machine))
     yield from _releases(parts)
 
 

@@ -17,8 +17,11 @@ from diversite.topology import (
     Monitor,
     Objective,
     OrderEntry,
+    PassiveEngine,
+    Queue,
     Release,
     Site,
+    Store,
     Topology,
     Validator,
 )
@@ -50,6 +53,9 @@ class Parts:
     sites: Mapping[str, Site | None] = field(default_factory=dict)
     validators: Mapping[str, Validator | None] = field(default_factory=dict)
     engines: Mapping[str, Engine | None] = field(default_factory=dict)
+    passive: Mapping[str, PassiveEngine | None] = field(default_factory=dict)
+    stores: Mapping[str, Store | None] = field(default_factory=dict)
+    queues: Mapping[str, Queue | None] = field(default_factory=dict)
     links: Mapping[str, Link | None] = field(default_factory=dict)
     order_entry: Mapping[str, OrderEntry | None] = field(default_factory=dict)
     monitoring: Mapping[str, Monitor | None] = field(default_factory=dict)
@@ -64,12 +70,15 @@ class Parts:
             survive=dict(enumerate(topology.survive)),
             sites=topology.sites,
             validators=topology.validators,
-            engines=topology.engines,
+            engines=topology.replicated_engines,
+            passive=topology.passive_engines,
+            stores=topology.stores,
+            queues=topology.queues,
             links=topology.links,
             order_entry=topology.order_entry,
             monitoring=topology.monitoring,
             releases=topology.releases,
-            software=dict(topology.software),
+            software={str(role): name for role, name in topology.software.items()},
         )
 
     def provider(self, site: str) -> str | None:

@@ -66,16 +66,16 @@ _FORMS = {
 def _in_order(part: _Schema, parts: Mapping[str, _Schema]) -> Iterator[str]:
     """Names of the parts, each where the file first has it."""
     for value in part["properties"].values():
-        if name := _referred(value):
+        for name in _referred(value):
             yield name
             yield from _in_order(parts[name], parts)
 
 
-def _referred(value: _Schema) -> str:
-    """Name of the part that a value is or holds; empty where it is plain."""
+def _referred(value: _Schema) -> list[str]:
+    """Names of the parts that a value is, holds or may be one of; none where it is plain."""
     below = [*value.get("patternProperties", {}).values(), value.get("additionalProperties"), value.get("items"), value]
-    references = [each["$ref"] for each in below if isinstance(each, dict) and "$ref" in each]
-    return str(references[0]).rsplit("/", 1)[-1] if references else ""
+    choices = [choice for each in below if isinstance(each, dict) for choice in each.get("oneOf", [each])]
+    return [str(each["$ref"]).rsplit("/", 1)[-1] for each in choices if "$ref" in each]
 
 
 def _part(title: str, part: _Schema, parts: Mapping[str, _Schema]) -> str:
@@ -87,7 +87,7 @@ def _part(title: str, part: _Schema, parts: Mapping[str, _Schema]) -> str:
 
 def _described(value: _Schema, parts: Mapping[str, _Schema]) -> _Schema:
     """A reference with the description of what it refers to, where it has none of its own."""
-    return {"description": parts[_referred(value)]["description"], **value} if "$ref" in value else value
+    return {"description": parts[_referred(value)[0]]["description"], **value} if "$ref" in value else value
 
 
 def _row(key: str, value: _Schema, required: bool) -> str:
@@ -97,9 +97,8 @@ def _row(key: str, value: _Schema, required: bool) -> str:
 
 
 def _kind(value: _Schema) -> str:
-    if "$ref" in value:
-        title = _title(_referred({"items": value}))
-        return f"[{title}](#{title.lower().replace(' ', '-')})"
+    if titles := [_title(name) for name in _referred({"items": value})]:
+        return " or ".join(f"[{title}](#{title.lower().replace(' ', '-')})" for title in titles)
     if "enum" in value or "const" in value:
         return ", ".join(f"`{each}`" for each in value.get("enum", [value.get("const")]))
     kinds = {"object": _map, "array": _list, "string": _text}

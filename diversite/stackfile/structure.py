@@ -33,8 +33,11 @@ from diversite.topology import (
     Monitor,
     Objective,
     OrderEntry,
+    PassiveEngine,
+    Queue,
     Release,
     Site,
+    Store,
     Topology,
     Validator,
     schema,
@@ -58,12 +61,17 @@ def well_formed(data: Mapping[str, Any]) -> Parts:
     """The parts of `data` that are well-formed, each by itself; a malformed one is there as None."""
     survive = data.get("survive")
     objectives = enumerate(survive) if isinstance(survive, tuple) else ()
+    engines = data.get("engines")
+    engines = engines if isinstance(engines, dict) else {NO_MAP: None}
     return Parts(
         consensus=_part(Consensus, data.get("consensus", {})),
         survive={index: _part(Objective, each) for index, each in objectives},
         sites=_section(Site, data.get("sites", {})),
         validators=_section(Validator, data.get("validators", {})),
-        engines=_section(Engine, data.get("engines", {})),
+        engines=_section(Engine, {name: each for name, each in engines.items() if not _is_passive(each)}),
+        passive=_section(PassiveEngine, {name: each for name, each in engines.items() if _is_passive(each)}),
+        stores=_section(Store, data.get("stores", {})),
+        queues=_section(Queue, data.get("queues", {})),
         links=_section(Link, data.get("links", {})),
         order_entry=_section(OrderEntry, data.get("order_entry", {})),
         monitoring=_section(Monitor, data.get("monitoring", {})),
@@ -87,6 +95,10 @@ def _section(model: type[Part], data: object) -> dict[str, Part | None]:
     return {name: _part(model, each) for name, each in data.items()} if isinstance(data, dict) else {NO_MAP: None}
 
 
+def _is_passive(data: object) -> bool:
+    return isinstance(data, dict) and "mode" in data
+
+
 def _texts(data: object) -> dict[str, str]:
     items = data.items() if isinstance(data, dict) else ()
     return {str(name): each for name, each in items if isinstance(each, str)}
@@ -98,7 +110,7 @@ def _is_echo(error: Mapping[str, Any]) -> bool:
 
 
 def _finding(error: Mapping[str, Any]) -> Finding:
-    steps: Steps = tuple(step for step in error["loc"] if step != "[key]")
+    steps: Steps = tuple(step for step in error["loc"] if step not in _NO_STEPS)
     kind = str(error["type"])
     of_key = "[key]" in error["loc"] or kind in {"extra_forbidden", "missing"}
     return Finding(steps, _SENTENCES.get(kind, _refused)(steps, error), of_key)
@@ -115,7 +127,8 @@ def _missing(steps: Steps, _error: Mapping[str, Any]) -> str:
 
 
 def _literal(_steps: Steps, error: Mapping[str, Any]) -> str:
-    allowed = re.findall("'([^']*)'", error["ctx"]["expected"])
+    expected = str(error["ctx"]["expected"])
+    allowed = re.findall("'([^']*)'", expected) or re.findall(r"\d+", expected)
     near = did_you_mean(str(error["input"]), allowed)
     return f"is not allowed{near}; allowed: {', '.join(allowed)}"
 
@@ -154,6 +167,8 @@ def _says(text: str) -> Callable[[Steps, Mapping[str, Any]], str]:
     return lambda _steps, _error: text
 
 
+_NO_STEPS = ("[key]", "active_active", "active_passive")
+"""What pydantic puts between the steps of a place: that a key is meant, and which of several classes."""
 _PATTERNS = {
     NAME_PATTERN: f"a name: 1 to {NAME_LENGTH_MAX} of a-z, 0-9 and -, a letter first and no - at the end",
     PLACE_PATTERN: "a place: write provider/region/zone, the provider aws, gcp or hetzner: aws/eu-west-3/euw3-az1",
@@ -204,8 +219,9 @@ def _schema_at(steps: Steps) -> _Schema:
 
 
 def _member(here: _Schema, key: str) -> _Schema:
-    if key in here.get("properties", {}):
-        return dict(here["properties"][key])
+    for choice in here.get("oneOf", [here]):
+        if key in (properties := _resolved(choice).get("properties", {})):
+            return dict(properties[key])
     every = [*here.get("patternProperties", {}).values(), here.get("additionalProperties")]
     return next((each for each in every if isinstance(each, dict)), {})
 

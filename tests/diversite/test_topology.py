@@ -32,7 +32,7 @@ FIELDS = [
 def unbounded(value: dict[str, Any]) -> Iterator[str]:
     """What in a value of the schema has no largest size."""
     limits = {"string": ("maxLength", "pattern", "enum", "const", "format"), "array": ("maxItems",)}
-    limits |= {"object": ("maxProperties", "propertyNames"), "number": ("maximum",), "integer": ("maximum",)}
+    limits |= {"object": ("maxProperties", "propertyNames"), "number": ("maximum",), "integer": ("maximum", "enum")}
     if "$ref" not in value and not any(limit in value for limit in limits[value["type"]]):
         yield value["type"]
     if "items" in value:
