@@ -18,7 +18,7 @@ def service(plan: Plan, host: Host, paths: Paths) -> Service:
     return Service(
         name=NAME,
         command=("bird", "-f", "-c", path, "-s", control_socket(paths), "-P", f"{paths.data}/bird.pid"),
-        files={path: config(plan, host)},
+        files={path: config(plan, host, announced=paths.cloud)},
         ready=Ready(kind="none"),
     )
 
@@ -28,15 +28,18 @@ def control_socket(paths: Paths) -> str:
     return f"{paths.data}/bird.ctl"
 
 
-def config(plan: Plan, host: Host) -> str:
-    """`bird.conf` of a gateway."""
+def config(plan: Plan, host: Host, *, announced: bool = False) -> str:
+    """`bird.conf` of a gateway. `announced`: the site's network by its name, where no interface holds all of it.
+
+    A cloud's interface has an address in a part of the site's network (AWS) or alone (Google, Hetzner).
+    """
     return render(
         "bird.conf.j2",
         host=host,
         site=plan.sites[host.site],
         links=plan.links_at(host.site),
         detection=plan.detection,
-        lan=LAN_INTERFACE,
+        lan=None if announced else LAN_INTERFACE,
         site_space=addresses.SITE_SPACE,
         site_prefix=addresses.SITE_PREFIX,
     )

@@ -59,6 +59,8 @@ def _input(plan: Plan, host: Host) -> str:
 
 def _flows(plan: Plan, host: Host) -> Iterator[str]:
     for flow in flows_into(host.role):
+        if flow.only_in_clouds:
+            continue
         rules = rules_of(plan, host, flow)
         if rules:
             yield f"# {flow.source}: {flow.purpose}"

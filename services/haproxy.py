@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from ipaddress import IPv4Network
 
-from diversite import ports
+from diversite import addresses, ports
 from diversite.plan import Host, Plan
 from services.cometbft import ORDER_BYTES_MAX
 from services.engine import ACKNOWLEDGE_SECONDS_MAX
@@ -27,13 +28,16 @@ def service(plan: Plan, host: Host, paths: Paths) -> Service:
     return Service(
         name=NAME,
         command=("haproxy", "-db", "-f", path),
-        files={path: config(plan, host)},
+        files={path: config(plan, host, balancer=_balancer(plan, host) if paths.cloud else None)},
         ready=Ready(kind="http", address=f"{host.address}:{ports.ENTRY_METRICS}", path="/metrics"),
     )
 
 
-def config(plan: Plan, host: Host) -> str:
-    """`haproxy.cfg` of an entrance."""
+def config(plan: Plan, host: Host, *, balancer: IPv4Network | None = None) -> str:
+    """`haproxy.cfg` of an entrance. `balancer`: from where a balancer tells the client's address by the PROXY protocol.
+
+    Others, such as a monitor that probes the entrance, come without it.
+    """
     return render(
         "haproxy.cfg.j2",
         host=host,
@@ -50,6 +54,7 @@ def config(plan: Plan, host: Host) -> str:
         orders_port=ports.ORDERS,
         engine_port=ports.ENGINE_HTTP,
         metrics_port=ports.ENTRY_METRICS,
+        balancer=balancer,
     )
 
 
@@ -58,6 +63,11 @@ def engines_in_order(plan: Plan, host: Host) -> list[tuple[Host, bool]]:
     reached = [engine for engine in plan.of_role("engine") if (host.site, engine.site) in plan.one_way_ms]
     near_first = sorted(reached, key=lambda engine: (plan.one_way_ms[host.site, engine.site], engine.key))
     return [(engine, engine.site != near_first[0].site) for engine in near_first]
+
+
+def _balancer(plan: Plan, host: Host) -> IPv4Network | None:
+    """Hetzner's balancer speaks from its own address in the site's network; those of the others keep the client's."""
+    return addresses.part(plan.sites[host.site].network, "balancer") if host.provider == "hetzner" else None
 
 
 def retries(plan: Plan) -> int:

@@ -68,7 +68,7 @@ def config(plan: Plan, host: Host, paths: Paths) -> str:
             },
             "rule_files": [f"{paths.etc}/rules.yml"],
             "alerting": {"alertmanagers": [{"static_configs": [{"targets": _notifiers(plan)}]}]},
-            "scrape_configs": [*_scrapes(plan, host), *_probes(plan, host)],
+            "scrape_configs": [*_scrapes(plan, host), *(_machines(plan) if paths.cloud else ()), *_probes(plan, host)],
         }
     )
 
@@ -92,6 +92,11 @@ def _scrapes(plan: Plan, host: Host) -> Iterable[dict[str, Any]]:
     others = [other for other in monitors if other.name != host.name]
     if others:
         yield _watchdogs(others)
+
+
+def _machines(plan: Plan) -> Iterable[dict[str, Any]]:
+    """The node exporter of every host; a lab's hosts are one machine, and have none."""
+    yield _job("node", _targets(plan.hosts.values(), ports.NODE_EXPORTER))
 
 
 def _watchdogs(others: Iterable[Host]) -> dict[str, Any]:

@@ -186,8 +186,8 @@ def _open_ports_passing(name: str, options: ResourceOptions) -> None:
 
 
 def _open_ports_failing(name: str, options: ResourceOptions) -> None:
-    ssh = {"protocol": "tcp", "from_port": 22, "to_port": 22, "cidr_blocks": ["10.0.0.0/8"]}
-    group(f"{name}-ssh", options, [ssh])
+    telnet = {"protocol": "tcp", "from_port": 23, "to_port": 23, "cidr_blocks": ["10.0.0.0/8"]}
+    group(f"{name}-telnet", options, [telnet])
     group(f"{name}-all", options, [{"protocol": "-1", "from_port": 0, "to_port": 0, "ipv6_cidr_blocks": ["::/0"]}])
     lab_host(f"{name}-lab", options, firewall=None)
     lab_host(f"{name}-lab-open", options, firewall="hook input priority filter; policy drop;\ntcp dport 22 accept\n")
