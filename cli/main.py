@@ -14,7 +14,9 @@ from cli import lab
 from cli.check import check
 from cli.console import new_console
 from cli.drill import drill
+from cli.preflight import preflight
 from cli.preview import preview
+from cli.verify import verify
 from cli.whatif import whatif
 from diversite.errors import DiversiteError
 
@@ -40,6 +42,8 @@ app.command("check")(check)
 app.command("whatif")(whatif)
 app.command("preview")(preview)
 app.command("drill")(drill)
+app.command("preflight")(preflight)
+app.command("verify")(verify)
 app.add_typer(lab.app, name="lab")
 
 

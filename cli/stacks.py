@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from diversite.errors import DiversiteError
 
@@ -134,6 +134,12 @@ def target(text: str) -> Target:
     return Target(stack=file.stack or lab.name, file=file, config=lab.config)
 
 
+def configuration(file: StackFile) -> Mapping[str, Any]:
+    """What the settings of a stack say, beside its stack file; empty where there are none."""
+    path = file.path.parent / f"{_ENGINES}{file.stack or file.name}.yaml"
+    return _configuration(path) if path.is_file() else {}
+
+
 def near(path: Path) -> Path:
     """The path as a person in this directory would write it."""
     here = Path.cwd()
@@ -150,6 +156,11 @@ def _of_stack(stack: str, settings: Path) -> StackFile:
 
 def _setting(path: Path, key: str) -> str | None:
     """A value of the engine's settings of a stack; None where they do not say it."""
+    found = _configuration(path).get(key)
+    return found if isinstance(found, str) else None
+
+
+def _configuration(path: Path) -> Mapping[str, Any]:
     from diversite.stackfile import yamltext
 
     try:
@@ -160,8 +171,7 @@ def _setting(path: Path, key: str) -> str | None:
         raise DiversiteError(f"{near(path)}:{faults[0].line}: {faults[0].says}")
     data = root.data if root else None
     config = data.get("config") if isinstance(data, dict) else None
-    found = config.get(key) if isinstance(config, dict) else None
-    return found if isinstance(found, str) else None
+    return config if isinstance(config, dict) else {}
 
 
 def _unknown(text: str) -> DiversiteError:

@@ -34,12 +34,13 @@ ALLOWED = {
     "components": _may("diversite services", "pulumi pulumi_aws pulumi_gcp pulumi_hcloud"),
     "policies": _may("diversite", "pulumi pulumi_policy pydantic"),
     "offline": _may("diversite", "pulumi grpc google cryptography ruamel"),
+    "accounts": _may("diversite policies", "boto3 botocore google hcloud requests"),
     "lab": _may("diversite", "pulumi grpc pydantic cryptography"),
     "workloads": _may(
         "diversite", "aiohttp cryptography google grpc grpc_tools prometheus_client pydantic sortedcontainers"
     ),
     "drills": _may("diversite services offline lab workloads", "aiohttp rich tenacity"),
-    "cli": _may("diversite services policies offline lab workloads drills", "rich typer yaml ruamel"),
+    "cli": _may("diversite services policies offline lab workloads drills accounts", "rich typer yaml ruamel"),
 }
 """Only `cli` and `drills` see the rest; the program alone runs `components`."""
 PURE = ("diversite", "services")
