@@ -80,6 +80,19 @@ def regions(plan: Plan, provider: str | None = None) -> Mapping[Region, tuple[st
     return {region: tuple(sites) for region, sites in found.items()}
 
 
+def joined_within(plan: Plan, region: Region) -> tuple[str, ...]:
+    """The sites of a region whose gateways speak to each other over the region's own network, in the topology's order:
+    those with a link to another site of it that is no `wireguard`.
+    """
+    joined = {
+        site
+        for link in plan.links.values()
+        if link.kind != "wireguard" and {region_of(plan, end) for end in link.sites} == {region}
+        for site in link.sites
+    }
+    return tuple(site for site in plan.sites if site in joined)
+
+
 def underlays(plan: Plan) -> tuple[Underlay, ...]:
     """Every path that providers must make, in the topology's order of links."""
     grouped: dict[_Key, list[LinkPlan]] = defaultdict(list)
