@@ -12,6 +12,7 @@ from rich.table import Table
 from cli.console import new_table
 
 if TYPE_CHECKING:
+    from diversite.kept import Kept, Seconds
     from diversite.network import Route
     from diversite.outcome import Outcome
     from diversite.plan import Plan
@@ -42,6 +43,7 @@ def _lines(plan: Plan, outcome: Outcome) -> Iterator[str]:
     yield f"links lost: {_listed(outcome.links_lost)} ({len(outcome.links_lost)} of {len(plan.links)})"
     yield f"acknowledged orders lost: {'any number may be' if outcome.orders_lost is None else outcome.orders_lost}"
     yield from _times(outcome)
+    yield from (f"{item.name} {_kept(item)}" for item in outcome.kept)
     yield from (f"counted as lost because it is not known: {item.reason}" for item in outcome.unknown)
 
 
@@ -57,6 +59,13 @@ def _times(outcome: Outcome) -> Iterator[str]:
     if outcome.latency:
         p50, p99 = outcome.latency.p50_ms, outcome.latency.p99_ms
         yield f"acknowledgements until the lost are back: p50 {_span(p50, 0)} ms, p99 {_span(p99, 0)} ms"
+
+
+def _kept(item: Kept) -> str:
+    if item.recovery is None:
+        return f"{item.outcome.replace('_', ' ')} until it is repaired: {item.reason}"
+    again = f", again after {_span(item.recovery, 1)} s" if item.recovery.high else ""
+    return f"continues: {item.reason}{again}"
 
 
 def _engines(outcome: Outcome) -> str:
@@ -108,7 +117,7 @@ def _terms(rows: Table, where: str, terms: Iterable[Term]) -> None:
         rows.add_row(term.name, where, _span(term.ms, 0), term.source)
 
 
-def _span(interval: Interval, digits: int = 2) -> str:
+def _span(interval: Interval | Seconds, digits: int = 2) -> str:
     return f"{interval.low:.{digits}f} to {interval.high:.{digits}f}"
 
 

@@ -12,12 +12,18 @@ from typing import Literal
 
 from diversite import consensus, quorum, recovery
 from diversite.domains import Domain, Unknown
+from diversite.kept import Kept
 from diversite.network import Route
 from diversite.plan import Host, Plan
 from diversite.recovery import Interval, Percentiles, Recovery
 from diversite.rotation import in_units
 from diversite.standing import CLASSES, Class, Loss, Standing, Survey, worst
 
+WORDS: Mapping[Class, str] = {
+    "continues": "goes on",
+    "halts_safely": "halts safely",
+    "could_lose_data": "could lose data",
+}
 EngineState = Literal["serves", "halted", "cut off", "stopped"]
 
 __all__ = ["CLASSES", "Class", "Entrance", "Interval", "Monitoring", "Outcome", "Reroute", "Row", "predict", "worst"]
@@ -101,6 +107,8 @@ class Outcome:
     """Acknowledged orders that are gone; None: any number may be."""
     actions: tuple[str, ...]
     """What a person must do; empty where nothing is needed."""
+    kept: tuple[Kept, ...]
+    """What becomes of each store, queue and active-passive engine."""
     unknown: tuple[Unknown, ...]
     """Members that are counted as lost only because their domain is not known."""
 
@@ -152,8 +160,9 @@ def predict(
         gap_seconds=goes_on.gap_seconds if goes_on else None,
         resume_seconds=None if goes_on else recovery.resume_seconds(standing),
         latency=recovery.latency(survey, standing) if goes_on else None,
-        orders_lost=None if standing.consensus == "could_lose_data" else 0,
+        orders_lost=None if standing.outcome == "could_lose_data" else 0,
         actions=tuple(_actions(survey, standing, found)),
+        kept=standing.kept,
         unknown=_unknown(survey, loss),
     )
 
@@ -172,6 +181,8 @@ def _reason(survey: Survey, standing: Standing) -> str:
         return f"{lost}, and a {model} quorum is lost at 1 of {quorum.PARTS[model]}"
     if not standing.serving:
         return f"{lost}, blocks go on, but no entrance that runs reaches an engine that could acknowledge"
+    if stopped := [item for item in standing.kept if item.outcome == standing.outcome != "continues"]:
+        return f"{lost}, but {stopped[0].name} {WORDS[standing.outcome]}: {stopped[0].reason}"
     return f"{lost}, and a {model} quorum is lost only at 1 of {quorum.PARTS[model]}"
 
 
@@ -232,7 +243,8 @@ def _actions(survey: Survey, standing: Standing, found: Recovery | None) -> Iter
         yield "stop order entry, keep every disk that is left, and reconcile the books before anything restarts"
     elif not standing.main:
         yield _bring_back(survey, standing)
-    elif not standing.serving:
+    yield from (f"repair {item.name}: {item.reason}" for item in standing.kept if item.recovery is None)
+    if standing.main and not standing.serving:
         yield "bring an entrance back, or make one at a site that still takes part; clients cannot send orders"
     if not standing.watching:
         yield "look by hand: no monitor sees the venue"

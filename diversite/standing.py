@@ -10,13 +10,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal
 
 from diversite import consensus, network, quorum, rotation
 from diversite.domains import CUTTING, DESTROYING, FREEZING, LYING, Domain, Membership, domains_of
+from diversite.kept import Class, Kept, Missing, kept
 from diversite.plan import Host, Plan, one_way_of
 
-Class = Literal["continues", "halts_safely", "could_lose_data"]
 CLASSES: tuple[Class, ...] = ("continues", "halts_safely", "could_lose_data")
 """From best to worst."""
 NOTHING: frozenset[str] = frozenset()
@@ -75,11 +74,14 @@ class Standing:
     """Entrances (host names) that can have an order acknowledged."""
     watching: tuple[str, ...]
     """Monitors (host names) that run and, where a quorum is left, see it."""
+    kept: tuple[Kept, ...] = ()
+    """What becomes of each store, queue and active-passive engine."""
 
     @property
     def outcome(self) -> Class:
-        """The venue's outcome: it continues only while orders can be entered and acknowledged."""
-        return worst(self.consensus, "continues" if self.serving else "halts_safely")
+        """The venue's outcome: it continues only while orders can be entered and acknowledged, by every engine."""
+        beside = (item.outcome for item in self.kept)
+        return worst(self.consensus, "continues" if self.serving else "halts_safely", *beside)
 
     @property
     def lost_power(self) -> int:
@@ -169,6 +171,7 @@ class Survey:
                 for host in self._monitors
                 if host.name not in loss.stopped and (not main or host.site in main)
             ),
+            kept=kept(self.plan.keepings, Missing(stopped=loss.stopped, destroyed=loss.destroyed, islands=islands)),
         )
 
     def unreachable(self, loss: Loss) -> frozenset[str]:
