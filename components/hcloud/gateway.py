@@ -39,7 +39,6 @@ class Gateway(Component):
             f"{host.name}-address",
             name=f"{planned.venue}-{host.name}",
             type="ipv4",
-            assignee_type="server",
             location=planned.sites[host.site].place.zone,
             auto_delete=False,
             delete_protection=True,
