@@ -12,12 +12,12 @@ from typing import Literal
 
 from diversite import consensus, quorum, recovery
 from diversite.domains import Domain, Unknown
-from diversite.kept import Kept
+from diversite.kept import Class, Kept
 from diversite.network import Route
 from diversite.plan import Host, Plan
 from diversite.recovery import Interval, Percentiles, Recovery
 from diversite.rotation import in_units
-from diversite.standing import CLASSES, Class, Loss, Standing, Survey, worst
+from diversite.standing import CLASSES, Loss, Standing, Survey, worst
 
 WORDS: Mapping[Class, str] = {
     "continues": "goes on",

@@ -8,7 +8,7 @@ from typing import Literal
 
 from diversite.domains import Domain
 from diversite.errors import VerdictError
-from diversite.standing import Class
+from diversite.kept import Class
 from diversite.topology import DomainKind, Topology
 
 Cause = Literal["power", "entrance", "monitoring", "network", "time"]
