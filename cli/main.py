@@ -14,6 +14,7 @@ from cli import lab
 from cli.check import check
 from cli.console import new_console
 from cli.drill import drill
+from cli.keys import keys
 from cli.preflight import preflight
 from cli.preview import preview
 from cli.verify import verify
@@ -41,6 +42,7 @@ def _tell_version(wanted: bool) -> None:
 app.command("check")(check)
 app.command("whatif")(whatif)
 app.command("preview")(preview)
+app.command("keys")(keys)
 app.command("drill")(drill)
 app.command("preflight")(preflight)
 app.command("verify")(verify)

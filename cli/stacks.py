@@ -23,6 +23,8 @@ STACKS = PROJECT / "stacks"
 FLAGSHIP = "europe"
 TOPOLOGY, SUBSTRATE = "diversite:topology", "diversite:substrate"
 _ENDINGS = (".yaml", ".yml")
+KEYS_ENDING = ".keys.yaml"
+"""How the names of keys files end, which stand beside the stack files."""
 _ENGINES = "Pulumi."
 """How the names of the engine's settings begin, which stand beside the stack files."""
 
@@ -94,7 +96,7 @@ def lab_stack(text: str) -> LabStack:
 def topologies() -> tuple[str, ...]:
     """Every topology in stacks/, by name."""
     found = (path for path in STACKS.glob("*.yaml") if not path.name.startswith(_ENGINES))
-    return tuple(sorted(path.stem for path in found))
+    return tuple(sorted(path.stem for path in found if not path.name.endswith(KEYS_ENDING)))
 
 
 def stacks() -> tuple[str, ...]:

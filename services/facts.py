@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from diversite.keys import PublicHalves
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,11 +20,28 @@ class ValidatorKeys:
     """Lower-case hex: how its peers know the node."""
 
 
+NO_TUNNELS: Mapping[str, Mapping[str, str]] = {}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Facts:
-    """The keys of every validator of a plan, and the genesis time."""
+    """The keys of every validator of a plan, those of its tunnels in clouds, and the genesis time."""
 
     validators: Mapping[str, ValidatorKeys]
     """By the validator's key in the topology."""
     genesis_time: str
     """RFC 3339, UTC, the same for the life of the chain."""
+    tunnels: Mapping[str, Mapping[str, str]] = field(default_factory=lambda: NO_TUNNELS)
+    """Base64 of the WireGuard key of each link's end, by site and then by the link's name; a lab has none."""
+
+
+def facts_of(halves: PublicHalves) -> Facts:
+    """What a stack's keys file says, as services take it."""
+    return Facts(
+        validators={
+            name: ValidatorKeys(public_key=half.public_key, address=half.address, node_id=half.node_id)
+            for name, half in halves.validators.items()
+        },
+        genesis_time=halves.genesis_time,
+        tunnels=halves.tunnels,
+    )

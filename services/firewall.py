@@ -33,7 +33,8 @@ def rules_of(plan: Plan, host: Host, flow: Flow) -> list[str]:
             for _, here, far in plan.links_at(host.site)
         ]
     if flow.port == ports.WIREGUARD:
-        listening = sorted(wireguard.listen_ports(plan, host.site).values())
+        found = wireguard.listen_ports(plan, host.site)
+        listening = sorted(port for link, port in found.items() if plan.links[link].kind == wireguard.NAME)
         return [f"udp dport {_set(listening)} accept"] if listening else []
     if flow.scope == "public":
         return [f"{_matched(flow)} accept"]

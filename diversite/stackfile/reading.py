@@ -122,9 +122,9 @@ def _not_a_file(path: Path) -> str:
 
 
 def _stack_files(directory: Path) -> list[str]:
-    """Names of the stack files of a directory; `Pulumi.<stack>.yaml` beside them are the engine's."""
+    """Names of the stack files of a directory; beside them are the engine's settings and the keys files."""
     found = islice(directory.glob("*.yaml"), 1_000) if directory.is_dir() else ()
-    return [path.name for path in found if not path.name.startswith("Pulumi.")]
+    return [path.name for path in found if not path.name.startswith("Pulumi.") and not path.name.endswith(".keys.yaml")]
 
 
 def _refused(name: str, says: str) -> TopologyError:

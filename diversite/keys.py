@@ -1,0 +1,300 @@
+"""The keys file of a stack: the public halves of the keys that a venue's hosts made, brought together once.
+
+    stacks/<name>.keys.yaml     what is committed: `load`, `dumps`
+    public.json                 what one host tells: `told`
+    joined(plan, …)             from what hosts tell, and what was there before, to a whole file
+
+A host makes its keys at its first boot, on its own disk, and tells the public halves; genesis and the far end of every
+tunnel are made of them. A file is whole, or it is refused with everything that is missing or wrong in it. Nothing here
+could hold a private half: a key that is not known is refused.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints, ValidationError
+
+from diversite.errors import TopologyError
+from diversite.plan import Plan
+from diversite.stackfile import yamltext
+from diversite.stackfile.closest import did_you_mean
+
+KEY_BYTES = 32
+"""An ed25519 or curve25519 public key."""
+NOT_TRUE = frozenset({base64.b64encode(bytes(KEY_BYTES)).decode()})
+"""What a tool that failed may print for a key."""
+FILE_CHARACTERS_MAX = 1_048_576
+PROBLEMS_MAX = 100
+
+
+def _key(text: str) -> str:
+    try:
+        key = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        raise ValueError("is no base64") from None
+    if len(key) != KEY_BYTES or base64.b64encode(key).decode() != text or text in NOT_TRUE:
+        raise ValueError(f"is not the base64 of a public key, {KEY_BYTES} bytes")
+    return text
+
+
+Key = Annotated[str, AfterValidator(_key)]
+Time = Annotated[str, StringConstraints(pattern=r"^20\d\d-[01]\d-[0-3]\dT[0-2]\d:[0-5]\d:[0-5]\d(\.\d{1,9})?Z$")]
+Told = TypeVar("Told", bound=BaseModel)
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True)
+
+
+class ValidatorHalf(_Part):
+    """The public half of a validator's keys."""
+
+    public_key: Key
+    """Base64 of the ed25519 key that signs votes."""
+    address: Annotated[str, StringConstraints(pattern=r"^[0-9A-F]{40}$")]
+    """Upper-case hexadecimal: the first 20 bytes of that key's SHA-256."""
+    node_id: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")]
+    """Lower-case hexadecimal: how its peers know the node."""
+
+
+class PublicHalves(_Part):
+    """The keys file of a stack."""
+
+    genesis_time: Time
+    """RFC 3339, UTC: when the last validator's key was made. It never changes in the life of a chain."""
+    validators: dict[str, ValidatorHalf]
+    """By the validator's key in the topology."""
+    tunnels: dict[str, dict[str, Key]]
+    """The WireGuard key of each link's end, by site and then by the link's name."""
+
+
+class HostHalves(_Part):
+    """What one host tells: `/var/lib/diversite/public.json`."""
+
+    venue: str
+    host: str
+    """The host's name in the plan."""
+    made_at: Time
+    """When its keys were made."""
+    validator: ValidatorHalf | None = None
+    """Of a validator."""
+    tunnels: dict[str, Key] | None = None
+    """Of a gateway, by the link's name."""
+
+
+def load(path: Path, plan: Plan) -> PublicHalves | None:
+    """The keys file at `path`, whole for the plan; None where there is none, `TopologyError` with every problem."""
+    halves = read(path)
+    if halves is not None:
+        _require(halves, plan, str(path))
+    return halves
+
+
+def read(path: Path) -> PublicHalves | None:
+    """The keys file at `path`, whole or not; None where there is none, `TopologyError` where it is malformed."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError) as error:
+        raise TopologyError((f"{path}: cannot be read: {error}",)) from error
+    return loads(text, str(path))
+
+
+def loads(text: str, name: str = "keys file") -> PublicHalves:
+    """The keys file in `text`, whole or not; `TopologyError` where it is malformed."""
+    if len(text) > FILE_CHARACTERS_MAX:
+        raise TopologyError((f"{name}: is larger than {FILE_CHARACTERS_MAX:,} characters",))
+    root, faults = yamltext.read(text)
+    if root is None or faults:
+        raise _refused(f"{name}:{fault.line}: {fault.value} {fault.says}" for fault in faults or [_EMPTY])
+    return _checked(PublicHalves, root.data, name)
+
+
+def dumps(halves: PublicHalves) -> str:
+    """The text of a keys file, in the order of the plan that it was joined for."""
+    lines = ["# Public halves of the keys that the hosts made: `diversite keys` writes it (docs/runbooks/genesis.md)."]
+    return "\n".join([*lines, *_lines(halves.model_dump(mode="json"))]) + "\n"
+
+
+def told(text: str, name: str) -> tuple[HostHalves, ...]:
+    """What hosts tell in `text`: one JSON object or several, one after another."""
+    found, reader, at = [], json.JSONDecoder(), 0
+    text = text.strip()
+    while at < len(text):
+        try:
+            document, end = reader.raw_decode(text, at)
+        except (ValueError, RecursionError) as error:
+            raise TopologyError((f"{name}: is no JSON ({error}); give the hosts' public.json as it is",)) from None
+        found.append(_checked(HostHalves, document, name))
+        at = end + len(text[end:]) - len(text[end:].lstrip())
+    return tuple(found)
+
+
+def joined(
+    plan: Plan, hosts: Iterable[HostHalves], before: PublicHalves | None, replace: Collection[str] = ()
+) -> PublicHalves:
+    """The whole keys file, from what hosts tell and what the file said before.
+
+    `replace`: the hosts whose keys may differ from those before; every other difference is refused, for a key that
+    changed by itself is a disk that was lost or a host that is not the one meant.
+    """
+    known, problems = _by_host(plan, hosts)
+    changed = [host for host in known if before and _differs(plan, before, known[host])]
+    problems += [_changed(host) for host in changed if host not in replace]
+    problems += [f"--replace {host}: it tells no key that differs" for host in sorted(set(replace) - set(changed))]
+    if problems:
+        raise _refused(problems)
+    halves = _merged(plan, known, before)
+    _require(halves, plan, "the keys together")
+    return halves
+
+
+def problems_of(halves: PublicHalves, plan: Plan) -> Iterator[str]:
+    """What keeps a keys file from being that of a plan: missing, unknown, twice, or not belonging together."""
+    yield from _against("validators", halves.validators, [host.key for host in plan.of_role("validator")])
+    yield from _against("tunnels", halves.tunnels, [site for site in plan.sites if plan.links_at(site)])
+    for site in set(halves.tunnels) & set(plan.sites):
+        yield from _against(f"tunnels.{site}", halves.tunnels[site], [link.name for link, _, _ in plan.links_at(site)])
+    for name, half in halves.validators.items():
+        if half.address != address_of(half.public_key):
+            yield (
+                f"validators.{name}.address: {half.address} is not that of its public_key, "
+                f"{address_of(half.public_key)}; take both from the host's public.json"
+            )
+    yield from _twice(halves)
+
+
+def address_of(public_key: str) -> str:
+    """The address of an ed25519 key in base64, as CometBFT makes it."""
+    return hashlib.sha256(base64.b64decode(public_key)).digest()[:20].hex().upper()
+
+
+_EMPTY = yamltext.Fault(1, (), "", "the file is empty; write it by `diversite keys` (docs/runbooks/genesis.md)")
+
+
+def _by_host(plan: Plan, hosts: Iterable[HostHalves]) -> tuple[dict[str, HostHalves], list[str]]:
+    known: dict[str, HostHalves] = {}
+    problems: list[str] = []
+    for each in hosts:
+        problems += _misfit(plan, each)
+        if each.host in known and known[each.host] != each:
+            problems.append(f"{each.host}: two files tell different keys of it; give the one that the host has now")
+        known[each.host] = each
+    return known, problems
+
+
+def _misfit(plan: Plan, each: HostHalves) -> Iterator[str]:
+    host = plan.hosts.get(each.host)
+    if each.venue != plan.venue:
+        yield f"{each.host}: is a host of venue {each.venue}, not of {plan.venue}"
+    elif host is None:
+        yield f"{each.host}: is no host of the venue{did_you_mean(each.host, plan.hosts)}"
+    elif (each.validator is not None, each.tunnels is not None) != (host.role == "validator", host.role == "gateway"):
+        yield f"{each.host}: tells not what a {host.role} tells; validators and gateways have public.json"
+
+
+def _differs(plan: Plan, before: PublicHalves, now: HostHalves) -> bool:
+    host = plan.hosts[now.host]
+    if now.validator is not None:
+        return before.validators.get(host.key, now.validator) != now.validator
+    was, tunnels = before.tunnels.get(host.site, {}), now.tunnels or {}
+    return any(was.get(link, key) != key for link, key in tunnels.items())
+
+
+def _changed(host: str) -> str:
+    return (
+        f"{host}: tells other keys than the file has. Was its disk lost? Then say so: --replace {host} "
+        "(docs/runbooks/genesis.md, A host with new keys)"
+    )
+
+
+def _merged(plan: Plan, known: Mapping[str, HostHalves], before: PublicHalves | None) -> PublicHalves:
+    validators = dict(before.validators) if before else {}
+    tunnels = {site: dict(keys) for site, keys in before.tunnels.items()} if before else {}
+    for name, each in known.items():
+        if each.validator is not None:
+            validators[plan.hosts[name].key] = each.validator
+        elif each.tunnels:
+            tunnels[plan.hosts[name].site] = dict(each.tunnels)
+    made = [each.made_at for each in known.values() if each.validator is not None]
+    return PublicHalves(
+        genesis_time=before.genesis_time if before else max(made, default="2000-01-01T00:00:00Z"),
+        validators=_in_order(validators, [host.key for host in plan.of_role("validator")]),
+        tunnels={
+            site: _in_order(keys, [link.name for link, _, _ in plan.links_at(site)])
+            for site, keys in _in_order(tunnels, plan.sites).items()
+        },
+    )
+
+
+Item = TypeVar("Item")
+
+
+def _in_order(items: Mapping[str, Item], order: Iterable[str]) -> dict[str, Item]:
+    """What the plan knows, in its order; a host that left takes its keys with it."""
+    return {name: items[name] for name in order if name in items}
+
+
+def _require(halves: PublicHalves, plan: Plan, name: str) -> None:
+    problems = [f"{name}: {problem}" for problem in problems_of(halves, plan)]
+    if problems:
+        raise _refused(problems)
+
+
+def _against(where: str, found: Collection[str], wanted: Collection[str]) -> Iterator[str]:
+    for name in sorted(set(found) - set(wanted)):
+        yield f"{where}.{name}: is not in the topology{did_you_mean(name, wanted)}; remove it"
+    for name in (name for name in wanted if name not in found):
+        yield f"{where}.{name}: is missing; give the public.json of its host (docs/runbooks/genesis.md)"
+
+
+def _twice(halves: PublicHalves) -> Iterator[str]:
+    owners: dict[str, list[str]] = defaultdict(list)
+    for name, half in halves.validators.items():
+        owners[half.public_key].append(f"validators.{name}.public_key")
+        owners[half.node_id].append(f"validators.{name}.node_id")
+    for site, keys in halves.tunnels.items():
+        for link, key in keys.items():
+            owners[key].append(f"tunnels.{site}.{link}")
+    for places in owners.values():
+        if len(places) > 1:
+            yield f"{' and '.join(places)}: are the same key; each has its own, made on its own host"
+
+
+def _checked(model: type[Told], data: Any, name: str) -> Told:
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        raise _refused(_told_of(name, each) for each in error.errors(include_url=False)) from None
+
+
+def _told_of(name: str, error: Any) -> str:
+    """Without the value: who gives the wrong file may have given a private key."""
+    path = ".".join(str(step) for step in error["loc"])
+    says = {"extra_forbidden": "is not a key here; a public half holds nothing else", "missing": "is missing"}
+    return f"{name}: {path}: {says.get(error['type'], error['msg'])}"
+
+
+def _refused(problems: Iterable[str]) -> TopologyError:
+    found = list(problems)
+    more = [f"and {len(found) - PROBLEMS_MAX} problems more"] if len(found) > PROBLEMS_MAX else []
+    return TopologyError((*found[:PROBLEMS_MAX], *more))
+
+
+def _lines(document: Mapping[str, Any], indent: str = "") -> Iterator[str]:
+    """Maps of texts as YAML; every text is quoted, for a key may look like a number."""
+    for name, value in document.items():
+        if isinstance(value, Mapping):
+            yield f"{indent}{json.dumps(name)}:" + ("" if value else " {}")
+            yield from _lines(value, indent + "  ")
+        else:
+            yield f"{indent}{json.dumps(name)}: {json.dumps(value)}"
