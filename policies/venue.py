@@ -23,7 +23,7 @@ from diversite.latency import rtt
 from diversite.plan import Detection, HealthCheck, Host, LinkEnd, LinkPlan, Plan, SitePlan
 from diversite.ports import Role
 from diversite.topology import LinkKind
-from policies import facts, tokens
+from policies import boot, facts, tokens
 from policies.declared import UNKNOWN, Resource
 from policies.expected import Expected
 from policies.facts import Facts, HostFact, LinkFact
@@ -31,6 +31,8 @@ from policies.facts import Facts, HostFact, LinkFact
 Document = str | None
 """A text that a host is given: a file, or a boot script. None where it is not known yet."""
 
+BOOT_PATHS = (("userData",), ("userDataBase64",), ("metadataStartupScript",), ("metadata", "user-data"))
+"""Where a cloud's host declares its boot script."""
 BFD = re.compile(r"interval\s+(\d+)\s*ms;\s*multiplier\s+(\d+);")
 CHECK = re.compile(r"default-server[^\n]*\binter\s+(\d+)ms[^\n]*\bfall\s+(\d+)(?:[^\n]*\brise\s+(\d+))?")
 CHECK_TIMEOUT = re.compile(r"timeout\s+check\s+(\d+)ms")
@@ -143,8 +145,9 @@ def _documents(resource: Resource) -> Iterator[Document]:
         files = resource.get("files")
         yield from map(_document, files.values()) if isinstance(files, Mapping) else [None]
     elif resource.type in facts.HOST_TYPES:
-        given = (resource.get("userData"), resource.get("metadataStartupScript"), resource.get("metadata", "user-data"))
-        yield from (_document(text) for text in given if text is not None)
+        given = (text for path in BOOT_PATHS if (text := resource.get(*path)) is not None)
+        for text in map(_document, given):
+            yield from (text,) if text is None else boot.documents(text)
 
 
 def _document(value: Any) -> Document:

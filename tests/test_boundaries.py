@@ -31,8 +31,8 @@ def _may(parts: str = "", packages: str = "") -> May:
 ALLOWED = {
     "diversite": _may("", "pydantic pydantic_core yaml ruamel sortedcontainers networkx"),
     "services": _may("diversite", "jinja2 ruamel"),
-    "components": _may("diversite services", "pulumi pulumi_aws pulumi_gcp pulumi_hcloud"),
-    "policies": _may("diversite", "pulumi pulumi_policy pydantic"),
+    "components": _may("diversite services", "pulumi pulumi_aws pulumi_gcp pulumi_hcloud pulumi_random"),
+    "policies": _may("diversite", "pulumi pulumi_policy pydantic yaml"),
     "offline": _may("diversite", "pulumi grpc google cryptography ruamel"),
     "accounts": _may("diversite policies", "boto3 botocore google hcloud requests"),
     "lab": _may("diversite", "pulumi grpc pydantic cryptography"),

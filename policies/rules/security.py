@@ -10,7 +10,7 @@ from typing import Any
 from diversite import ports
 from diversite.ports import FLOWS, Flow
 from diversite.topology import SITES_MAX
-from policies import facts, tokens
+from policies import boot, facts, tokens
 from policies.declared import UNKNOWN, Resource, walk
 from policies.rule import Blocker, Settings, grouped, resource_rule, stack_rule
 from policies.rules.packets import Opening, openings
@@ -194,12 +194,11 @@ def metadata_service_v2(resource: Resource, settings: Security) -> Iterator[str]
 
 
 @resource_rule(
-    types=(tokens.AWS_INSTANCE, tokens.AWS_EBS_VOLUME, tokens.HCLOUD_VOLUME),
+    types=(tokens.AWS_INSTANCE, tokens.AWS_EBS_VOLUME),
     subject="security",
     severity="high",
     settings=Settings,
-    remedy="AWS: encrypted=True on each disk. Hetzner: encrypt in the boot script (LUKS) and label the volume "
-    "encryption=luks. Google encrypts every disk.",
+    remedy="AWS: encrypted=True on each disk. Google encrypts every disk, Hetzner none.",
     benchmarks=("FSBP EC2.3", "checkov CKV_AWS_3", "checkov CKV_AWS_8"),
 )
 def disks_encrypted(resource: Resource, _settings: Settings) -> Iterator[str]:
@@ -207,10 +206,7 @@ def disks_encrypted(resource: Resource, _settings: Settings) -> Iterator[str]:
 
     Sign states and books outlive the machine on a disk that is given back.
     """
-    if resource.type == tokens.HCLOUD_VOLUME:
-        if facts.tags(resource).get("encryption") != "luks":
-            yield "the label encryption=luks is not declared"
-    elif resource.type == tokens.AWS_EBS_VOLUME:
+    if resource.type == tokens.AWS_EBS_VOLUME:
         if resource.get("encrypted") is not True:
             yield f"encrypted is {shown(resource.get('encrypted'))}, not True"
     else:
@@ -223,6 +219,27 @@ def _instance_disks(resource: Resource) -> Iterator[str]:
         yield f"rootBlockDevice.encrypted is {shown(root)}, not True"
     if any(disk.get("encrypted") is not True for disk in resource.items("ebsBlockDevices")):
         yield "a disk of ebsBlockDevices is not declared encrypted"
+
+
+@stack_rule(
+    subject="security",
+    severity="medium",
+    settings=Settings,
+    mandatory=False,
+    remedy="Keep the consensus key with a signer elsewhere, or encrypt the volume with a key that you hand to its host "
+    "at each boot, and label it encryption=luks.",
+)
+def volumes_encrypted(venue: Venue, _settings: Settings) -> Iterator[Blocker]:
+    """Hetzner's volumes are encrypted.
+
+    Hetzner encrypts none, and has nowhere to keep a key apart from the volume for a host that boots without a person.
+    Whoever gets at the volume reads the sign state and the keys on it.
+    """
+    yield from grouped(
+        ("the volume is not encrypted", volume.urn)
+        for volume in venue.of_type(tokens.HCLOUD_VOLUME)
+        if facts.tags(volume).get("encryption") != "luks"
+    )
 
 
 @resource_rule(
@@ -444,7 +461,9 @@ def releases_pinned(resource: Resource, _settings: Settings) -> Iterator[str]:
 
     What is fetched without one runs whatever the server, or somebody before it, sends today.
     """
-    for path, text in walk({key: resource.get(key) for key in ("userData", "metadata", "metadataStartupScript")}):
+    scripts = ("userData", "userDataBase64", "metadata", "metadataStartupScript")
+    for path, declared in walk({key: resource.get(key) for key in scripts}):
+        text = boot.readable(declared)
         downloads, hashes = len(DOWNLOAD.findall(text)), len(SHA256.findall(text))
         if downloads > hashes:
             yield f"{path} downloads {downloads} files and has {hashes} SHA-256 sums"
@@ -464,7 +483,8 @@ def no_secret_in_texts(resource: Resource, _settings: Settings) -> Iterator[str]
     Boot scripts, tags and plain state are read by many. A rule cannot see whether a value is secret, so only texts
     that look like keys are found.
     """
-    for path, text in walk(resource.inputs):
+    for path, declared in walk(resource.inputs):
+        text = boot.readable(declared)
         for what, pattern in SECRETS.items():
             if len(text) >= 8 and re.search(pattern, text):
                 yield f"{path} holds what looks like {what}"

@@ -290,7 +290,6 @@ def _snapshots(name: str, options: ResourceOptions) -> None:
 def _unencrypted(name: str, options: ResourceOptions) -> None:
     kept = with_options(options, protect=True, delete_before_replace=True)
     volume(f"{name}-aws", kept, encrypted=None)
-    hcloud.Volume(f"{name}-hcloud", size=10, location="nbg1", delete_protection=True, labels=labels(), opts=kept)
     instance(f"{name}-host", options, root_block_device={"volume_size": 20})
 
 

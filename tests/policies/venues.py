@@ -9,6 +9,7 @@ from typing import Any
 
 import pulumi_aws as aws
 import pulumi_gcp as gcp
+import pulumi_hcloud as hcloud
 from pulumi import ResourceOptions
 
 import offline
@@ -159,6 +160,10 @@ def _logged(options: ResourceOptions) -> None:
     aws.ec2.FlowLog("log", vpc_id=vpc.id, traffic_type="ALL", tags={"venue": "small"}, opts=options)
 
 
+def _bare_volume(options: ResourceOptions) -> None:
+    hcloud.Volume("bare", size=10, location="nbg1", labels={"venue": "small", "encryption": "none"}, opts=options)
+
+
 def service(name: str, node: str, files: dict[str, str]) -> Extra:
     """A service of a host with these files."""
     role, _, site = node.partition("-")
@@ -269,6 +274,7 @@ CASES = (
     Case(rule="dead-mans-switch", says="no alert of monitor-x", beside=monitor({"/rules.yml": "groups: []\n"})),
     Case(rule="dead-mans-switch", says="has no route", beside=monitor({"/rules.yml": "expr: vector(1)\n"})),
     Case(rule="flow-logs", says="no FlowLog", beside=_unlogged),
+    Case(rule="volumes-encrypted", says="the volume is not encrypted", beside=_bare_volume),
     Case(rule="one-signer-a-key", says="2 keys are made", beside=_second_keys),
     Case(rule="one-signer-a-key", says="2 hosts are the validator", beside=_second_keys),
     Case(rule="one-signer-a-key", says="2 signers run on validator-par", beside=service("twin", "validator-par", {})),
