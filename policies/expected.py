@@ -15,6 +15,7 @@ from diversite.plan import Plan, plan
 
 STACKS = Path(__file__).resolve().parent.parent / "stacks"
 SETTING = "diversite:topology"
+ROLLING = "diversite:rolling"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,8 +29,17 @@ class Expected:
 
 def expected() -> Expected:
     """That of the stack that the engine named when it started the pack."""
-    settings: Mapping[str, str] = json.loads(os.environ.get("PULUMI_CONFIG") or "{}")
-    return _of(settings.get(SETTING) or os.environ.get("PULUMI_STACK", ""))
+    return _of(_settings().get(SETTING) or os.environ.get("PULUMI_STACK", ""))
+
+
+def rolling() -> str | None:
+    """The one site whose hosts take new images and boot scripts in this run; None outside a rollout."""
+    return _settings().get(ROLLING)
+
+
+def _settings() -> Mapping[str, str]:
+    found: Mapping[str, str] = json.loads(os.environ.get("PULUMI_CONFIG") or "{}")
+    return found
 
 
 @cache

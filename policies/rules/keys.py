@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from policies import facts, tokens
 from policies.declared import UNKNOWN, Resource
+from policies.expected import rolling
 from policies.rule import Blocker, Settings, at_least, grouped, resource_rule, stack_rule
 from policies.venue import Venue
 
@@ -125,11 +126,17 @@ def signer_replaced_delete_first(resource: Resource, _settings: Settings) -> Ite
 def signer_ignores_boot_changes(resource: Resource, _settings: Settings) -> Iterator[str]:
     """A validator ignores changes of its image and boot script in `up`.
 
-    An edit would replace every validator at once, which is the loss of all of them.
+    An edit would replace every validator at once, which is the loss of all of them. `diversite rollout` lets the
+    validators of one site take it (`diversite:rolling`).
     """
     missing = [path for path in BOOT_PROPERTIES[resource.type] if path not in resource.ignore_changes]
-    if is_signer(resource) and missing:
+    if is_signer(resource) and missing and not _is_rolled(resource):
         yield f"changes of {', '.join(missing)} are not ignored"
+
+
+def _is_rolled(resource: Resource) -> bool:
+    site = facts.tags(resource).get("site")
+    return site is not None and site == rolling()
 
 
 @resource_rule(
