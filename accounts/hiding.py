@@ -8,8 +8,12 @@ from collections.abc import Iterable
 HIDDEN = "(hidden)"
 SHOWN_LENGTH_MAX = 300
 _SECRET_LENGTH_MIN = 8
-_KEY_LIKE = re.compile(r"(?<![\w/+=.:-])(?=[\w/+=.-]*\d)(?=[\w/+=.-]*[A-Za-z])[\w/+=.-]{32,}")
-"""A word as long as a key, of letters and digits; what follows a colon, as a name in an ARN does, is a name."""
+_KEY_LIKE = re.compile(
+    r"(?<![\w/+=.:-])(?=[\w/+=.-]*\d)(?=[\w/+=.-]*[a-z])(?=[\w/+=.-]*[A-Z])[\w/+=.-]{32,}"
+    r"|\b(?=[a-z]*\d)(?=\d*[a-z])[a-z0-9]{32,}\b"
+)
+"""A word as long as a key, of small and capital letters and digits, or without any separator. What follows a colon, as
+a name in an ARN does, is a name."""
 _KEY_ID = re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{12,}\b")
 _BEARER = re.compile(r"(?i)\b(bearer|token|secret|password)([\s:=]+)['\"]?[\w/+=.-]{8,}")
 

@@ -63,8 +63,9 @@ def judged(found: Standing, venue: str, stack: str) -> Iterator[Row]:
         from cli.verdicts import failure_text
 
         for finding in found.venue.verdict.blockers:
-            says = f"not met by what really runs: {finding.wish}; {failure_text(finding.failures[0])}"
-            yield row(says, finding.id, "mend the hosts' rows above, and run it again")
+            worst = "".join(f"; {failure_text(failure)}" for failure in finding.failures[:1])
+            says = f"not met by what really runs: {finding.wish}{worst}"
+            yield row(says, finding.id, f"mend the hosts above, or the file: diversite check {stack}")
 
 
 def _unjudged(venue: Observed) -> str:

@@ -16,9 +16,9 @@ from google.auth.credentials import CredentialsWithRegionalAccessBoundary as Goo
 from moto import mock_aws
 
 from tests.accounts.answering import Answer, Api, Asked, answering, recorded
+from tests.accounts.hetzner import HETZNER_TOKEN, hetzner_api
 from tests.accounts.venues import PROJECT
 
-HETZNER_TOKEN = "a1B2c3D4" * 8
 GOOGLE_TOKEN = "ya29.c0ASRK0GZzvJ8kq2" + "x9Yw3" * 20
 AWS_KEY, AWS_SECRET, AWS_TOKEN = (
     "ASIAQ3EXAMPLEKEY0042",
@@ -30,6 +30,9 @@ COMPUTE = f"/compute/v1/projects/{PROJECT}"
 ZONE = f"{COMPUTE}/zones/europe-north2-a"
 CLEARED = ("AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_REGION", "AWS_DEFAULT_REGION", "HCLOUD_TOKEN", "HCLOUD_ENDPOINT")
 QUOTAS = {"L-1216C47A": 64.0, "L-0263D0A3": 5.0, "L-F678F1CE": 5.0, "L-A2478D36": 5.0, "L-69A177A2": 50.0}
+
+
+hetzner = pytest.fixture(hetzner_api)
 
 
 @pytest.fixture(autouse=True)
@@ -123,28 +126,6 @@ def gcp(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Api]:
         monkeypatch.setattr(GoogleCredentials, "_is_regional_access_boundary_lookup_required", lambda _: False)
         monkeypatch.setenv("CLOUDSDK_API_ENDPOINT_OVERRIDES_COMPUTE", f"{api.address}/compute/v1/")
         yield api
-
-
-@pytest.fixture
-def hetzner(monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
-    """Hetzner as recorded."""
-    answers: dict[str, Answer | Callable[[Asked], Answer]] = {
-        "/locations": (200, recorded("hcloud/locations.json")),
-        "/server_types": (200, recorded("hcloud/server_types.json")),
-        "/images/114690387": (200, recorded("hcloud/image.json")),
-        "/images": (200, {"images": [recorded("hcloud/image.json")["image"]], "meta": page(1)}),
-        "/servers": (200, {"servers": [], "meta": page(0)}),
-    }
-    with answering(Api(answers=answers)) as api:
-        monkeypatch.setenv("HCLOUD_TOKEN", HETZNER_TOKEN)
-        monkeypatch.setenv("HCLOUD_ENDPOINT", api.address)
-        yield api
-
-
-def page(total: int) -> dict[str, Any]:
-    """The only page of a Hetzner list."""
-    none = {"previous_page": None, "next_page": None}
-    return {"pagination": {"page": 1, "per_page": 50, "last_page": 1, "total_entries": total, **none}}
 
 
 def google_instances(*instances: dict[str, Any]) -> dict[str, Any]:

@@ -15,7 +15,8 @@ import pytest
 from accounts.preflight import preflight
 from accounts.row import Row
 from tests.accounts.answering import Api, recorded
-from tests.accounts.conftest import COMPUTE, SECRETS, ZONE, page
+from tests.accounts.conftest import COMPUTE, SECRETS, ZONE
+from tests.accounts.hetzner import listed
 from tests.accounts.running import hetzner_server
 from tests.accounts.venues import EXPECTED, IMAGES, venue
 
@@ -155,7 +156,7 @@ def test_hosts_that_run_already_need_no_quota_again(hetzner: Api) -> None:
     """A second preflight counts only what is not there yet."""
     plan = venue("nbg")
     servers = [hetzner_server(plan, host) for host in plan.hosts.values() if host.role != "monitor"]
-    hetzner.answers["/servers"] = (200, {"servers": servers, "meta": page(len(servers))})
+    hetzner.answers["/servers"] = (200, listed("servers", servers))
     row = _only(preflight(plan, EXPECTED, "small"), subject="quota")
     assert row.says == "not known, check by hand: 1 servers, 4 vCPUs, 1 volumes needed"
 
