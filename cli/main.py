@@ -17,6 +17,7 @@ from cli.drill import drill
 from cli.keys import keys
 from cli.preflight import preflight
 from cli.preview import preview
+from cli.rollout import rollout
 from cli.verify import verify
 from cli.whatif import whatif
 from diversite.errors import DiversiteError
@@ -46,6 +47,7 @@ app.command("keys")(keys)
 app.command("drill")(drill)
 app.command("preflight")(preflight)
 app.command("verify")(verify)
+app.command("rollout")(rollout)
 app.add_typer(lab.app, name="lab")
 
 

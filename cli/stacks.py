@@ -82,6 +82,17 @@ class Target:
     config: Mapping[str, str] = field(default_factory=dict)
     """What the engine's settings file does not say, because there is none."""
 
+    @property
+    def settings(self) -> Path:
+        """The engine's settings of the stack; where there are none, the program gets `config`."""
+        return STACKS / f"{_ENGINES}{self.stack}.yaml"
+
+    @property
+    def is_lab(self) -> bool:
+        """Whether it is a rehearsal on this machine."""
+        told = _configuration(self.settings) if self.settings.is_file() else {}
+        return {**told, **self.config}.get(SUBSTRATE) == "lab"
+
 
 def of_lab(name: str) -> LabStack:
     """The stack of a lab by the lab's name."""

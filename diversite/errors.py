@@ -6,7 +6,8 @@
     ├── PlanError                  a topology that cannot be built: no address left, a name too long
     ├── VerdictError               a venue that does not meet its own objectives is not built
     ├── LabError                   the lab's world refuses: owned by another, tool missing, kernel cannot
-    └── OfflineError               the program asks for what the offline runner refuses by name
+    ├── OfflineError               the program asks for what the offline runner refuses by name
+    └── RolloutError               a rollout stopped: where it stands, and how to go on
 
 A message says what is wrong, where (file, line, path), the value, what is allowed, and what to do next.
 """
@@ -44,3 +45,7 @@ class LabError(DiversiteError):
 
 class OfflineError(DiversiteError):
     """The program asks for something that the offline runner refuses by name."""
+
+
+class RolloutError(DiversiteError):
+    """A rollout that stopped, or that was not begun."""

@@ -40,7 +40,8 @@ ALLOWED = {
         "diversite", "aiohttp cryptography google grpc grpc_tools prometheus_client pydantic sortedcontainers"
     ),
     "drills": _may("diversite services offline lab workloads", "aiohttp rich tenacity"),
-    "cli": _may("diversite services policies offline lab workloads drills accounts", "rich typer yaml ruamel"),
+    "rollout": _may("diversite offline"),
+    "cli": _may("diversite services policies offline lab workloads drills accounts rollout", "rich typer yaml ruamel"),
 }
 """Only `cli` and `drills` see the rest; the program alone runs `components`."""
 PURE = ("diversite", "services")

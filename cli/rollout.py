@@ -1,0 +1,142 @@
+"""`diversite rollout`: take images, releases and boot scripts through a running venue, site by site."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+from urllib.parse import urlsplit
+
+import typer
+
+from cli.stacks import PROJECT, LabStack, Target, target
+from diversite.errors import RolloutError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from diversite.plan import Plan
+    from diversite.rollout import Step
+    from rollout.course import Hands
+    from rollout.monitors import Monitors
+
+FETCH_SECONDS_MAX = 10.0
+PROMETHEUS_OUTPUT = "monitors"
+"""The stack's output that names its monitors."""
+
+
+def rollout(
+    stack: Annotated[str, typer.Argument(help="A stack of the clouds, or a lab: lab, lab-<topology>.")],
+    sites: Annotated[list[str] | None, typer.Option("--site", help="Only this site; may be said again.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the order, and change nothing.")] = False,
+    halted: Annotated[bool, typer.Option("--halted", help="The venue is halted on purpose: do not wait.")] = False,
+    prometheus: Annotated[
+        list[str] | None, typer.Option(metavar="URL", help="Where a monitor answers; default: the stack's outputs.")
+    ] = None,
+) -> None:
+    """Take a change that stops hosts site by site, each waited for until its validators sign again.
+
+    It stops at the first trouble and says how to go on: the same command passes over what is done. Exit code 0: every
+    site has the change; 1: `--dry-run` found a site that must not be taken; 2: it stopped, or could not begin.
+    """
+    from cli.console import new_console
+    from diversite import stackfile
+    from diversite.plan import plan
+
+    wanted, console = target(stack), new_console()
+    planned = plan(stackfile.load(wanted.file.path))
+    if dry_run:
+        raise typer.Exit(_tell_order(planned, sites or (), console))
+    if wanted.is_lab:
+        _in_lab(wanted, planned, sites or (), halted, console)
+    else:
+        _in_clouds(wanted, planned, sites or (), halted, prometheus or (), console)
+
+
+def _tell_order(planned: Plan, sites: Sequence[str], console: Console) -> int:
+    from cli.console import new_table
+    from diversite.rollout import steps
+
+    table, found = new_table("step", "site", "place", "power", "meanwhile"), steps(planned, sites)
+    for number, step in enumerate(found, start=1):
+        table.add_row(str(number), step.site, planned.sites[step.site].place.id, step.share, _meanwhile(step))
+    console.print(table)
+    return 1 if any(step.blockers for step in found) else 0
+
+
+def _meanwhile(step: Step) -> str:
+    went_on = step.outcome.rto_seconds
+    if step.blockers or went_on is None:
+        return f"must not be taken: {step.blockers[0] if step.blockers else step.outcome.reason}"
+    return f"orders are acknowledged again after {went_on.low:.1f} to {went_on.high:.1f} s"
+
+
+def _in_lab(wanted: Target, planned: Plan, sites: Sequence[str], halted: bool, console: Console) -> None:
+    import offline
+    from cli.progress import Deployment
+    from drills.observer import Observer
+    from lab import world
+    from rollout.monitors import Monitors
+    from rollout.rehearsed import Rehearsed
+
+    lab = LabStack(topology=wanted.file.name)
+    if world.find(lab.name) is None:
+        raise RolloutError(
+            f"lab {lab.name} does not run; `diversite lab up {lab.topology}` starts it, all sites at once"
+        )
+    with Deployment(console, "taking") as deployment, Observer(lab.name, planned) as observer:
+        hands = Rehearsed(
+            offline.Project.load(PROJECT), wanted.stack, lab.config, planned.hosts, on_event=deployment.on_event
+        )
+
+        def fetch(url: str) -> str:
+            (host,) = (it for it in planned.of_role("monitor") if str(it.address) == urlsplit(url).hostname)
+            (answer,) = observer.ask([(host, url)])
+            if not answer.ok:
+                raise OSError(answer.error or f"status {answer.status}")
+            return answer.body
+
+        monitors = Monitors(_validators(planned), _monitors(planned), fetch)
+        _run(planned, hands, monitors, sites, halted, console)
+
+
+def _in_clouds(  # noqa: PLR0913, PLR0917  what the command was given
+    wanted: Target, planned: Plan, sites: Sequence[str], halted: bool, prometheus: Sequence[str], console: Console
+) -> None:
+    from rollout.engine import Engine
+    from rollout.monitors import Monitors
+
+    hands = Engine(PROJECT, wanted.settings, wanted.stack, planned.hosts)
+    addresses = tuple(prometheus) or tuple(hands.output(PROMETHEUS_OUTPUT).values())
+    _run(planned, hands, Monitors(_validators(planned), addresses, _fetch), sites, halted, console)
+
+
+def _run(  # noqa: PLR0913, PLR0917  what the command was given
+    planned: Plan, hands: Hands, monitors: Monitors, sites: Sequence[str], halted: bool, console: Console
+) -> None:
+    from rollout.course import Course
+
+    def tell(line: str) -> None:
+        console.print(line, markup=False, highlight=False)
+
+    course = Course(plan=planned, hands=hands, monitors=monitors, tell=tell, sites=sites, halted=halted)
+    done = course.run()
+    tell(f"{planned.venue}: {', '.join(done)} taken" if done else f"{planned.venue}: nothing differs anywhere")
+
+
+def _fetch(url: str) -> str:
+    from urllib.request import urlopen
+
+    if not url.startswith(("http://", "https://")):
+        raise RolloutError(f"{url}: a monitor is reached over http or https")
+    with urlopen(url, timeout=FETCH_SECONDS_MAX) as answer:  # noqa: S310  checked above
+        return str(answer.read().decode())
+
+
+def _validators(planned: Plan) -> tuple[str, ...]:
+    return tuple(host.name for host in planned.of_role("validator"))
+
+
+def _monitors(planned: Plan) -> tuple[str, ...]:
+    from diversite import ports
+
+    return tuple(f"http://{host.address}:{ports.PROMETHEUS}" for host in planned.of_role("monitor"))

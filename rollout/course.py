@@ -1,0 +1,111 @@
+"""A rollout under way: one site after the other, each looked at before and waited for after, stopped at any trouble.
+
+Nothing is remembered between runs. Whether a site is done, the engine tells: nothing of it would change. So whatever
+stops a rollout, the same command goes on where it stands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from diversite.errors import RolloutError
+from diversite.plan import Plan
+from diversite.rollout import Step, steps
+from rollout.monitors import SIGN_SECONDS_MAX, Monitors
+
+Operation = Literal["change", "stop"]
+"""`stop`: it is removed or made anew; `change`: anything less."""
+
+
+class Hands(Protocol):
+    """Who carries a step out."""
+
+    def foresee(self, site: str) -> Mapping[str, Operation]:
+        """What an `up` in which the site's hosts may change would do, by host name; hosts that stay are absent."""
+        ...
+
+    def take(self, site: str) -> None:
+        """Run that `up` to its end; RolloutError where it fails."""
+        ...
+
+
+@dataclass(kw_only=True)
+class Course:
+    """A rollout of a venue."""
+
+    plan: Plan
+    hands: Hands
+    monitors: Monitors
+    tell: Callable[[str], None]
+    sites: Sequence[str] = ()
+    """Only these; empty for all."""
+    halted: bool = False
+    """Whether the venue is known to be halted: then its sites are taken without waiting for one another."""
+    done: list[str] = field(default_factory=list)
+
+    def run(self) -> tuple[str, ...]:
+        """Take every site that differs; the sites that were taken.
+
+        Raises:
+            RolloutError: at the first trouble, with where the rollout stands and how to go on.
+        """
+        order = [step.site for step in steps(self.plan, self.sites)]
+        for position, site in enumerate(order):
+            try:
+                self._take(site)
+            except RolloutError as error:
+                raise self._stopped(site, order[position + 1 :], error) from error
+        if self.halted:
+            self._await(tuple(host.name for host in self.plan.of_role("validator")))
+        return tuple(self.done)
+
+    def _take(self, site: str) -> None:
+        foreseen = self.hands.foresee(site)
+        mine = {name for name in foreseen if self.plan.hosts[name].site == site}
+        self._refuse_others(site, {name for name, operation in foreseen.items() if operation == "stop"} - mine)
+        if not mine:
+            self.tell(f"{site}: nothing differs")
+            return
+        step = self._permitted(site)
+        self.tell(f"{site}: {step.share} of the power; takes {', '.join(sorted(mine))}")
+        self.hands.take(site)
+        if not self.halted:
+            self._await(step.validators)
+        self.done.append(site)
+
+    def _permitted(self, site: str) -> Step:
+        down = self.monitors.silent()
+        if len(down) == len(self.plan.of_role("validator")) and not self.halted:
+            raise RolloutError(
+                "no validator signs: the venue is halted, and a rollout would not tell why. Mend it first; where it "
+                "was halted on purpose, as at a halt height, say --halted"
+            )
+        (step,) = steps(self.plan, [site], down=down)
+        if step.blockers:
+            silent = f" ({', '.join(down)} signs nothing)" if down else ""
+            raise RolloutError(f"{step.blockers[0]}{silent}")
+        return step
+
+    def _refuse_others(self, site: str, others: Collection[str]) -> None:
+        if others:
+            raise RolloutError(
+                f"the same `up` would also stop {', '.join(sorted(others))}, which stand elsewhere than {site}: more "
+                "than images, releases and boot scripts differs. Run `up` for that first; it is judged by itself"
+            )
+
+    def _await(self, validators: tuple[str, ...]) -> None:
+        silent = self.monitors.silent(validators, SIGN_SECONDS_MAX)
+        if silent:
+            raise RolloutError(
+                f"{', '.join(silent)} signed nothing for {SIGN_SECONDS_MAX:.0f} s after it was taken. Read its log: a "
+                "different application hash, a missing release or a full disk stops a validator by itself"
+            )
+        if validators:
+            self.tell(f"  {', '.join(validators)} signs again, at height {self.monitors.height()}")
+
+    def _stopped(self, site: str, left: Sequence[str], error: RolloutError) -> RolloutError:
+        where = f"the rollout of {self.plan.venue} stopped at {site}: {error}."
+        done = f"Taken in this run: {', '.join(self.done) or 'none'}; not yet: {', '.join([site, *left])}."
+        return RolloutError(f"{where} {done} When it is mended, the same command goes on: what is done is passed over.")
