@@ -33,6 +33,14 @@ def interface(link_name: str, far_site: str) -> str:
     return f"{far_site[: INTERFACE_LENGTH_MAX - 6]}-{mark}"
 
 
+def shortened(name: str, length_max: int = RESOURCE_LENGTH_MAX) -> str:
+    """The name, or as much of it as fits with a hash that keeps it apart from others that begin alike."""
+    if len(name) <= length_max:
+        return name
+    mark = hashlib.sha256(name.encode()).hexdigest()[:5]
+    return f"{name[: length_max - 6].rstrip('-')}-{mark}"
+
+
 def within_limit(name: str) -> str:
     """The name itself; `PlanError` where a provider would refuse it."""
     if len(name) > RESOURCE_LENGTH_MAX:
