@@ -8,9 +8,9 @@ there. A Byzantine quorum is more than two thirds of the whole power.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from operator import add
+from operator import add, sub
 from statistics import fmean, median
 
 OneWay = Mapping[tuple[str, str], float]
@@ -76,6 +76,21 @@ def quorum_rtt_ms(one_way: OneWay, power: Power, site: str, total: int | None = 
     )
 
 
+def quorum_rtts_ms(one_way: OneWay, power: Power, total: int) -> dict[str, float]:
+    """The same for every site that has power."""
+    shares = tuple(power.values())
+    return {
+        site: _heard_ms([one_way[site, other] + one_way[other, site] for other in power], shares, total)
+        for site in power
+    }
+
+
+def nearest_quorum_ms(one_way: OneWay, power: Power, total: int) -> float:
+    """The shortest one-way time in which any site hears a quorum."""
+    shares = tuple(power.values())
+    return min(_heard_ms([one_way[other, site] for other in power], shares, total) for site in power)
+
+
 def commit_ms(one_way: OneWay, power: Power, proposer: str, total: int | None = None) -> dict[str, float]:
     """When each validator site has the commit of a proposal that left `proposer` at zero.
 
@@ -89,17 +104,46 @@ def commits_ms(
     one_way: OneWay, power: Power, proposers: Iterable[str], total: int | None = None
 ) -> dict[str, dict[str, float]]:
     """The same for several proposers' sites."""
-    whole, shares = sum(power.values()) if total is None else total, tuple(power.values())
-    ways_to = [[one_way[other, site] for other in power] for site in power]
-
-    def next_phase(spoke: Sequence[float]) -> list[float]:
-        return [_heard_ms(map(add, spoke, ways), shares, whole) for ways in ways_to]
-
+    next_phase = _phases(one_way, power, total)
     found = {}
     for proposer in proposers:
         locked = next_phase([one_way[proposer, site] for site in power])
         found[proposer] = dict(zip(power, next_phase(locked), strict=True))
     return found
+
+
+def commit_range_ms(
+    one_way: OneWay, power: Power, total: int | None = None, *, most_only: bool = False
+) -> tuple[float, float]:
+    """The least and the most of `commits_ms` over all proposers and sites; with `most_only` zero in place of the least.
+
+    Not every proposer is tried: where each site has the proposal of one at most x later than that of another, it has
+    the commit at most x later, too. Far proposers are tried first, then those that could still be outside the range.
+    """
+    next_phase, names = _phases(one_way, power, total), tuple(power)
+    ways_from = {proposer: [one_way[proposer, site] for site in names] for proposer in names}
+    least, most = 0.0 if most_only else math.inf, -math.inf
+    farthest_first = sorted(names, key=lambda name: -sum(ways_from[name]))
+    bounds = dict.fromkeys(farthest_first, (0.0 if most_only else -math.inf, math.inf))
+    while bounds:
+        proposer = max(bounds, key=lambda name: max(bounds[name][1] - most, least - bounds[name][0]))
+        low, high = bounds.pop(proposer)
+        if low >= least and high <= most:
+            break
+        found = next_phase(next_phase(ways_from[proposer]))
+        earliest, latest = min(found), max(found)
+        least, most = min(least, earliest), max(most, latest)
+        for other, (low, high) in bounds.items():
+            later = list(map(sub, ways_from[other], ways_from[proposer]))
+            bounds[other] = max(low, earliest + min(later)), min(high, latest + max(later))
+    return least, most
+
+
+def _phases(one_way: OneWay, power: Power, total: int | None) -> Callable[[Sequence[float]], list[float]]:
+    """From when each site of `power` spoke to when each has heard a quorum."""
+    whole, shares = sum(power.values()) if total is None else total, tuple(power.values())
+    ways_to = [[one_way[other, site] for other in power] for site in power]
+    return lambda spoke: [_heard_ms(list(map(add, spoke, ways)), shares, whole) for ways in ways_to]
 
 
 def order_limit_ms(one_way: OneWay, power: Power, entrances: Sequence[str], rotation: Sequence[str]) -> float:
@@ -158,13 +202,13 @@ def propose_needed_ms(
     return needed
 
 
-def _heard_ms(when: Iterable[float], shares: Sequence[int], total: int) -> float:
+def _heard_ms(when: Sequence[float], shares: Sequence[int], total: int) -> float:
     """`quorum_arrival_ms` of times and powers that come apart: this is where the judge spends its time."""
-    heard, enough = 0, 2 * total
-    for moment, share in sorted(zip(when, shares, strict=True)):
-        heard += share
-        if 3 * heard > enough:
-            return moment
+    missing = 2 * total // 3  # more than two thirds have arrived when less than nothing of this is missing
+    for place in sorted(range(len(when)), key=when.__getitem__):
+        missing -= shares[place]
+        if missing < 0:
+            return when[place]
     return math.inf
 
 

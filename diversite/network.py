@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from heapq import heappop, heappush
 from itertools import pairwise
 from typing import Protocol
@@ -33,7 +34,7 @@ class Edge(Protocol):
     def cost(self) -> int: ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Route:
     """The way between two sites: the sites passed, the links taken, the round trip over them."""
 
@@ -43,7 +44,11 @@ class Route:
 
     def avoids(self, lost: Collection[str]) -> bool:
         """Whether it needs none of the named sites and links."""
-        return not any(name in lost for name in self.links) and not any(name in lost for name in self.path)
+        return self._needs.isdisjoint(lost)
+
+    @cached_property
+    def _needs(self) -> frozenset[str]:
+        return frozenset((*self.links, *self.path))
 
 
 Routes = Mapping[tuple[str, str], Route]
@@ -58,9 +63,7 @@ def routes(sites: Iterable[str], links: Iterable[Edge], without: Collection[str]
     """The route between every ordered pair of sites that still reach each other, without the named sites and links."""
     standing = sorted(site for site in sites if site not in without)
     ways = _ways(links, without)
-    return _both_directions(
-        ((start, end), route) for start in standing for end, route in _from(start, ways).items() if start <= end
-    )
+    return _both_directions(route for at, start in enumerate(standing) for route in _from(start, ways, standing[at:]))
 
 
 def routes_after(before: Routes, links: Iterable[Edge], lost: frozenset[str]) -> Routes:
@@ -69,10 +72,11 @@ def routes_after(before: Routes, links: Iterable[Edge], lost: frozenset[str]) ->
     broken = {pair for pair in before if pair not in kept and lost.isdisjoint(pair)}
     if not broken:
         return kept
-    ways = _ways(links, lost)
-    found = {start: _from(start, ways) for start in {min(pair) for pair in broken}}
-    again = (((a, b), found[a][b]) for a, b in broken if a < b and b in found[a])
-    return kept | _both_directions(again)
+    ways, ends = _ways(links, lost), defaultdict[str, list[str]](list)
+    for a, b in broken:
+        if a < b:
+            ends[a].append(b)
+    return kept | _both_directions(route for start, wanted in ends.items() for route in _from(start, ways, wanted))
 
 
 def islands(sites: Iterable[str], links: Iterable[Edge], without: frozenset[str]) -> tuple[frozenset[str], ...]:
@@ -189,18 +193,25 @@ def _ways(links: Iterable[Edge], without: Collection[str]) -> _Ways:
     return ways
 
 
-def _from(start: str, ways: _Ways) -> dict[str, Route]:
-    """The best route to every site that `start` reaches, by Dijkstra's algorithm."""
-    found: dict[str, Route] = {}
+def _from(start: str, ways: _Ways, ends: Collection[str]) -> Iterator[Route]:
+    """The best routes to those of `ends` that `start` reaches, by Dijkstra's algorithm."""
+    left, passed = set(ends), set[str]()
+    best = {start: (0, 1)}
     queue: list[tuple[int, int, tuple[str, ...]]] = [(0, 1, (start,))]
-    while queue:
+    while queue and left:
         spent, length, path = heappop(queue)
-        if path[-1] not in found:
-            found[path[-1]] = _route(path, ways)
-            for following, link in ways.get(path[-1], {}).items():
-                if following not in found:
-                    heappush(queue, (spent + link.cost, length + 1, (*path, following)))
-    return found
+        site = path[-1]
+        if site in passed:
+            continue
+        passed.add(site)
+        if site in left:
+            left.remove(site)
+            yield _route(path, ways)
+        for following, link in ways.get(site, {}).items():
+            way = spent + link.cost, length + 1
+            if following not in passed and way <= best.get(following, way):
+                best[following] = way
+                heappush(queue, (*way, (*path, following)))
 
 
 def _route(path: tuple[str, ...], ways: _Ways) -> Route:
@@ -208,9 +219,10 @@ def _route(path: tuple[str, ...], ways: _Ways) -> Route:
     return Route(path=path, links=tuple(link.name for link in taken), rtt_ms=sum(link.rtt_ms for link in taken))
 
 
-def _both_directions(found: Iterable[tuple[tuple[str, str], Route]]) -> dict[tuple[str, str], Route]:
+def _both_directions(found: Iterable[Route]) -> dict[tuple[str, str], Route]:
     both = {}
-    for (a, b), route in found:
+    for route in found:
+        a, b = route.path[0], route.path[-1]
         both[a, b] = route
         both[b, a] = Route(path=route.path[::-1], links=route.links[::-1], rtt_ms=route.rtt_ms)
     return both

@@ -6,7 +6,7 @@ begins late, processing and retries. Each term carries its source; the plan's ow
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -97,11 +97,31 @@ class Recovery:
 PROPOSERS = "proposer rounds"
 
 
-def recovery(survey: Survey, standing: Standing) -> Recovery:
+Commits = Callable[[Survey, Standing], tuple[float, float]]
+"""The least and the most that a commit takes, in milliseconds."""
+
+
+def exact(survey: Survey, standing: Standing) -> tuple[float, float]:
+    """What a commit takes."""
+    return survey.commit_range_ms(standing)
+
+
+def exact_most(survey: Survey, standing: Standing) -> tuple[float, float]:
+    """For those who ask only for high ends: the least is taken as zero."""
+    return survey.commit_range_ms(standing, most_only=True)
+
+
+def three_hops(survey: Survey, standing: Standing) -> tuple[float, float]:
+    """A bound that costs nothing: a proposal, a prevote and a precommit each take at most the longest hop."""
+    return 0.0, 3 * survey.hop_ms(standing)
+
+
+def recovery(survey: Survey, standing: Standing, commits: Commits = exact) -> Recovery:
     """The terms of the time to go on; only for a standing with a quorum."""
     dead = survey.power.keys() - standing.voting
     run = rotation.longest_run(survey.turns, dead)
-    terms = (*_route_terms(survey, standing), *_proposer_terms(survey, standing, run), _commit_term(survey, standing))
+    commit = _commit_term(survey, standing, commits)
+    terms = (*_route_terms(survey, standing), *_proposer_terms(survey, standing, run), commit)
     stall_ms = sum(term.ms.high for term in terms)
     entrances = survey.plan.of_role("entry")
     return Recovery(
@@ -173,14 +193,11 @@ def _proposer_terms(survey: Survey, standing: Standing, run: int) -> Iterator[Te
         )
 
 
-def _commit_term(survey: Survey, standing: Standing) -> Term:
-    one_way = survey.one_way_ms(survey.unreachable(standing.loss))
-    power = survey.voting_power(standing)
-    commits = [when for proposal in survey.commits_ms(standing).values() for when in proposal.values()]
-    hop = max(one_way[a, b] for a in power for b in power)
+def _commit_term(survey: Survey, standing: Standing, commits: Commits) -> Term:
+    least, most = commits(survey, standing)
     return Term(
         name="commit",
-        ms=Interval(min(commits), 2 * (max(commits) + BLOCK_PROCESSING_MS[1]) + hop),
+        ms=Interval(least, 2 * (most + BLOCK_PROCESSING_MS[1]) + survey.hop_ms(standing)),
         source="weighted quorums of one-way delays; at most the block under way, then the order's own",
     )
 
@@ -214,13 +231,8 @@ def _unfit_engines(survey: Survey, standing: Standing, entrance: Host) -> frozen
 def _hops(survey: Survey, standing: Standing) -> tuple[float, float]:
     """The shortest and the longest time that one hop of gossip takes, in milliseconds."""
     one_way = survey.one_way_ms(survey.unreachable(standing.loss))
-    power = survey.voting_power(standing)
-    low = min(
-        consensus.quorum_arrival_ms(((one_way[other, site], share) for other, share in power.items()), survey.total)
-        for site in power
-    )
-    high = max(one_way[a, b] for a in power for b in power)
-    return low + HOP_PROCESSING_MS[0], high + HOP_PROCESSING_MS[1]
+    low = consensus.nearest_quorum_ms(one_way, survey.voting_power(standing), survey.total)
+    return low + HOP_PROCESSING_MS[0], survey.hop_ms(standing) + HOP_PROCESSING_MS[1]
 
 
 class _Wait(NamedTuple):

@@ -11,7 +11,7 @@ together are kept apart in the order.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from itertools import islice, permutations
+from itertools import combinations, islice, permutations
 
 POWER_SCALE = 10**12
 """One unit of a topology's relative power. Powers that differ by one rotate like equal ones until the difference has
@@ -142,14 +142,21 @@ def _greedy(names: Sequence[str], shared: Mapping[tuple[str, str], int]) -> tupl
 
 
 def _improved(order: tuple[str, ...], shared: Mapping[tuple[str, str], int]) -> tuple[str, ...]:
-    best, best_cost = order, _cost(order, shared)
-    improved = True
+    """The first swap that makes it cheaper, again and again; only the neighbours of the two places are counted anew."""
+    best, improved = list(order), True
     while improved:
         improved = False
-        for i in range(1, len(best)):
-            for j in range(i + 1, len(best)):
-                swapped = list(best)
-                swapped[i], swapped[j] = swapped[j], swapped[i]
-                if (found := _cost(swapped, shared)) < best_cost:
-                    best, best_cost, improved = tuple(swapped), found, True
-    return best
+        for i, j in combinations(range(1, len(best)), 2):
+            before = _cost_at(best, shared, i, j)
+            best[i], best[j] = best[j], best[i]
+            if _cost_at(best, shared, i, j) < before:
+                improved = True
+            else:
+                best[i], best[j] = best[j], best[i]
+    return tuple(best)
+
+
+def _cost_at(order: Sequence[str], shared: Mapping[tuple[str, str], int], *places: int) -> int:
+    """What those at these places share with their neighbours."""
+    firsts = {(place - 1) % len(order) for place in places} | set(places)
+    return sum(shared[order[first], order[(first + 1) % len(order)]] for first in firsts)

@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import product
 
 from diversite import consensus, network, quorum, rotation
 from diversite.domains import CUTTING, DESTROYING, FREEZING, LYING, Domain, Membership, domains_of
@@ -96,11 +97,13 @@ class Survey:
     plan: Plan
     deployed: frozenset[str] | None = None
     """Names of the hosts and links that exist; None: all that the plan declares."""
-    _islands: dict[frozenset[str], tuple[frozenset[str], ...]] = field(default_factory=dict, repr=False)
+    _islands: dict[frozenset[str], Mapping[frozenset[str], int]] = field(default_factory=dict, repr=False)
+    _keys_of: dict[frozenset[str], frozenset[str]] = field(default_factory=dict, repr=False)
     _routes: dict[frozenset[str], network.Routes] = field(default_factory=dict, repr=False)
     _commits: dict[tuple[frozenset[str], frozenset[str]], Mapping[str, Mapping[str, float]]] = field(
         default_factory=dict, repr=False
     )
+    _hops: dict[tuple[frozenset[str], frozenset[str]], float] = field(default_factory=dict, repr=False)
     _one_way: dict[frozenset[str], Mapping[tuple[str, str], float]] = field(default_factory=dict, repr=False)
 
     @cached_property
@@ -152,16 +155,19 @@ class Survey:
 
     def standing(self, loss: Loss) -> Standing:
         """What stands after a loss."""
-        islands = self.islands(self.unreachable(loss))
-        up = [unit for unit in self.units.values() if loss.stopped.isdisjoint(unit.hosts)]
-        power = [sum(unit.power for unit in up if unit.site in island) for island in islands]
+        standing = self.islands(self.unreachable(loss))
+        islands = tuple(standing)
+        down = {self._unit_of[name] for name in loss.stopped & self._unit_of.keys()}
+        power = [whole - sum(unit.power for unit in down if unit.site in island) for island, whole in standing.items()]
         most = max(power, default=0)
-        main = islands[power.index(most)] if quorum.holds(most, self.total, self.fault_model) else NOTHING
+        is_quorum = quorum.holds(most, self.total, self.fault_model)
+        main = islands[power.index(most)] if is_quorum else NOTHING
+        taking_part = self._keys_at(main) if main else self._keys
         return Standing(
             loss=loss,
             islands=islands,
             main=main,
-            voting=frozenset(unit.key for unit in up if not main or unit.site in main),
+            voting=taking_part.difference(unit.key for unit in down),
             power=most,
             total=self.total,
             consensus=worst(self._danger(loss), "continues" if main else "halts_safely"),
@@ -178,10 +184,13 @@ class Survey:
         """Sites without a router, and cut links: what routes must avoid."""
         return loss.cut | {site for gateway, site in self._gateways.items() if gateway in loss.stopped}
 
-    def islands(self, without: frozenset[str]) -> tuple[frozenset[str], ...]:
-        """The groups of sites that reach each other without these links and routers."""
+    def islands(self, without: frozenset[str]) -> Mapping[frozenset[str], int]:
+        """The groups of sites that reach each other without these links and routers, with the power there."""
         if without not in self._islands:
-            self._islands[without] = network.islands(self.plan.sites, self.plan.links.values(), without)
+            found = network.islands(self.plan.sites, self.plan.links.values(), without)
+            self._islands[without] = {
+                island: sum(unit.power for unit in self.units.values() if unit.site in island) for island in found
+            }
         return self._islands[without]
 
     def routes(self, without: frozenset[str]) -> network.Routes:
@@ -204,6 +213,19 @@ class Survey:
             self._commits[key] = consensus.commits_ms(self.one_way_ms(key[1]), power, power, standing.total)
         return self._commits[key]
 
+    def commit_range_ms(self, standing: Standing, *, most_only: bool = False) -> tuple[float, float]:
+        """The least and the most of `commits_ms`, found without all of them (`consensus.commit_range_ms`)."""
+        one_way, power = self.one_way_ms(self.unreachable(standing.loss)), self.voting_power(standing)
+        return consensus.commit_range_ms(one_way, power, standing.total, most_only=most_only)
+
+    def hop_ms(self, standing: Standing) -> float:
+        """The longest one-way delay between two sites that vote."""
+        key = (standing.voting, self.unreachable(standing.loss))
+        if key not in self._hops:
+            one_way, sites = self.one_way_ms(key[1]), {self.units[name].site for name in standing.voting}
+            self._hops[key] = max(one_way[a, b] for a, b in product(sites, repeat=2))
+        return self._hops[key]
+
     def voting_power(self, standing: Standing) -> Mapping[str, int]:
         """The power that takes part, by site."""
         power: dict[str, int] = defaultdict(int)
@@ -218,7 +240,7 @@ class Survey:
 
     def power_of(self, hosts: frozenset[str]) -> int:
         """The voting power of the units that need any of these hosts."""
-        return sum(unit.power for unit in self.units.values() if not hosts.isdisjoint(unit.hosts))
+        return sum(unit.power for unit in {self._unit_of[name] for name in hosts & self._unit_of.keys()})
 
     def _danger(self, loss: Loss) -> Class:
         """What was signed may be gone with its disks, or be contradicted by those who lie."""
@@ -232,6 +254,20 @@ class Survey:
     @cached_property
     def _undeployed(self) -> frozenset[str]:
         return NOTHING if self.deployed is None else self._hosts.union(self.plan.links) - self.deployed
+
+    @cached_property
+    def _unit_of(self) -> Mapping[str, Unit]:
+        """By the name of a host that a unit needs."""
+        return {name: unit for unit in self.units.values() for name in unit.hosts}
+
+    @cached_property
+    def _keys(self) -> frozenset[str]:
+        return frozenset(self.units)
+
+    def _keys_at(self, sites: frozenset[str]) -> frozenset[str]:
+        if sites not in self._keys_of:
+            self._keys_of[sites] = frozenset(unit.key for unit in self.units.values() if unit.site in sites)
+        return self._keys_of[sites]
 
     @cached_property
     def _hosts(self) -> frozenset[str]:

@@ -7,7 +7,7 @@ from itertools import combinations
 from statistics import fmean, median
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from diversite import consensus
@@ -63,6 +63,28 @@ def test_a_commit_comes_when_messages_passed_one_by_one_say_so(case: tuple[Matri
     delay, power = case
     for proposer in power:
         assert consensus.commit_ms(delay, power, proposer) == pytest.approx(_by_events(delay, power, proposer))
+
+
+@given(matrices(), st.integers(0, 3))
+def test_the_range_of_commits_is_that_of_all_of_them(case: tuple[Matrix, dict[str, int]], missing: int) -> None:
+    """What is passed over is inside the range, and three longest hops are never less than the most."""
+    delay, power = case
+    total = sum(power.values()) + missing
+    assume(3 * sum(power.values()) > 2 * total)
+    commits = [when for found in consensus.commits_ms(delay, power, power, total).values() for when in found.values()]
+    least, most = consensus.commit_range_ms(delay, power, total)
+    assert (least, most) == pytest.approx((min(commits), max(commits)))
+    assert consensus.commit_range_ms(delay, power, total, most_only=True)[1] == pytest.approx(most)
+    assert most <= 3 * max(delay.values())
+
+
+@given(matrices())
+def test_the_round_trips_of_all_sites_are_those_of_each(case: tuple[Matrix, dict[str, int]]) -> None:
+    """Together they are what each is alone, and the nearest quorum is half the shortest of them."""
+    delay, power = case
+    found = consensus.quorum_rtts_ms(delay, power, sum(power.values()))
+    assert found == {site: consensus.quorum_rtt_ms(delay, power, site) for site in power}
+    assert consensus.nearest_quorum_ms(delay, power, sum(power.values())) == min(found.values()) / 2
 
 
 def _by_events(delay: Matrix, power: dict[str, int], proposer: str) -> dict[str, float]:
