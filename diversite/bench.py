@@ -113,7 +113,7 @@ class Bench:
             over = (standing.lost_power - quorum.lost_max(total, model)) / total
             halts = "the venue halts" if standing.consensus == "halts_safely" else "orders could be lost"
             lost = f"{share(standing.lost_power, total)} of the power takes no part"
-            return over, f"{halts}: {lost}, {100 * over:.1f} % too much for a {model} quorum"
+            return over, f"{halts}: {lost}, {_too_much(over, model)}"
         return 1.0, "no order can be entered: every entrance is lost or cut off from the engines that go on"
 
     def _with_maintenance(self, kind: DomainKind) -> tuple[tuple[Domain, Standing], ...]:
@@ -319,6 +319,13 @@ def _finding(id_: str, path: tuple[str | int, ...], wish: str, failures: Sequenc
         failure_count=len(failures),
         margin="" if failures else margin,
     )
+
+
+def _too_much(over: float, model: str) -> str:
+    """How far a share of the power is beyond what may be lost; a third of the power is beyond it by one unit."""
+    if over < quorum.SHARE_TOLD_MIN:
+        return f"just what a {model} quorum must not lose"
+    return f"{100 * over:.1f} % too much for a {model} quorum"
 
 
 def _badness(failure: Failure) -> tuple[int, float]:

@@ -259,9 +259,15 @@ def _actions(survey: Survey, standing: Standing, found: Recovery | None) -> Iter
 
 def _bring_back(survey: Survey, standing: Standing) -> str:
     missing = standing.lost_power - quorum.lost_max(standing.total, survey.fault_model)
+    part = missing / max(1, standing.total)
     names = sorted(unit.key for unit in survey.units.values() if unit.key not in standing.voting)
-    missed = f"bring back {100 * missing / max(1, standing.total):.1f} % of the voting power"
-    return f"{missed}, of {', '.join(names)}" if names else f"{missed}: join the parts of the network again"
+    if not names:
+        return f"bring back {_told(part)} of the voting power: join the parts of the network again"
+    return f"bring back {_told(part)} of the voting power, of {', '.join(names)}"
+
+
+def _told(part: float) -> str:
+    return "any part" if part < quorum.SHARE_TOLD_MIN else f"{100 * part:.1f} %"
 
 
 def _signers(survey: Survey) -> frozenset[str]:

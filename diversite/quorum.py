@@ -14,6 +14,8 @@ FaultModel = Literal["byzantine", "crash"]
 
 PARTS: Mapping[FaultModel, int] = {"byzantine": 3, "crash": 2}
 """One part of so many is what must not be lost."""
+SHARE_TOLD_MIN = 0.0005
+"""The smallest share of the power that words can tell from nothing, with one decimal of a percent."""
 
 
 def is_lost(lost: int, total: int, fault_model: FaultModel = "byzantine") -> bool:

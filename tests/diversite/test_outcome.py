@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from diversite import stackfile
 from diversite.domains import CUTTING, DESTROYING, FREEZING, KINDS, LYING, Domain, domains_of, parse
-from diversite.outcome import CLASSES, Outcome, predict
+from diversite.outcome import CLASSES, Outcome, Row, predict
 from diversite.plan import Plan, plan
 from diversite.standing import Survey
 from diversite.topology import Topology
@@ -291,3 +291,56 @@ def test_rows_are_what_a_drill_measures(europe: Plan) -> None:
     halted = [row.name for row in lose(europe, "provider:aws").rows()]
     assert survived == ["rto_seconds", "gap_seconds", "p50_ms", "p99_ms", "orders_lost"]
     assert halted == ["resume_seconds", "orders_lost"]
+
+
+# In words
+
+
+@pytest.mark.parametrize(("measured", "inside"), [(0.9, False), (1.0, True), (1.5, True), (2.0, True), (2.1, False)])
+def test_a_figure_at_the_end_of_an_interval_is_inside(measured: float, inside: bool) -> None:
+    """What was predicted holds from its low end to its high end, both included."""
+    assert Row(name="x", low=1.0, high=2.0).contains(measured) is inside
+
+
+def test_every_engine_has_the_state_of_its_site(europe: Plan) -> None:
+    """A lost engine is stopped, one in the minority cut off, the others serve; without a quorum those left halt."""
+    assert lose(europe, "site:par").engines["engine-par"] == "stopped"
+    assert lose(europe, "host:gateway-dub").engines["engine-dub"] == "cut off"
+    assert lose(europe, "site:par").engines["engine-lon"] == "serves"
+    halted = lose(europe, "provider:aws").engines
+    assert (halted["engine-par"], halted["engine-nbg"]) == ("stopped", "halted")
+
+
+def test_a_bad_release_is_named_as_the_reason(europe: Plan) -> None:
+    """Where programs may lie, the one that does is named, whatever else is lost; where disks are gone, they are."""
+    lying = lose(europe, "release:cometbft-0-38-26", "site:par").reason
+    assert "a fault in cometbft-0-38-26 may make" in lying
+    burnt = plan(venue((1, 1, 1, 1), places=("aws/eu-west-3/euw3-az1",) * 4))
+    assert "a whole quorum is destroyed" in lose(burnt, "metro:paris").reason
+    assert "a whole quorum is destroyed" in lose(burnt, "metro:paris", "release:haproxy").reason
+
+
+def test_a_halt_is_not_told_as_a_danger(europe: Plan) -> None:
+    """What halts safely loses nothing, and is not said to."""
+    assert lose(europe, "provider:aws").reason.endswith("and a byzantine quorum is lost at 1 of 3")
+    assert "quorum is lost only at" in lose(europe, "site:par").reason
+
+
+def test_a_signers_disk_is_told_and_no_others(europe: Plan) -> None:
+    """Only who lost a validator must take care that two never sign."""
+    told = "two signers break safety"
+    assert any(told in action for action in lose(europe, "host:validator-par").actions)
+    assert not any(told in action for action in lose(europe, "host:engine-par").actions)
+
+
+def test_a_rerouted_pair_is_told_once(europe: Plan) -> None:
+    """A way is the same in both directions."""
+    pairs = [reroute.sites for reroute in lose(europe, "link:par-nbg").reroutes]
+    assert pairs
+    assert len({frozenset(pair) for pair in pairs}) == len(pairs)
+
+
+def test_the_last_unit_that_is_missing_is_not_told_as_nothing() -> None:
+    """Where exactly a third is gone any of it mends the venue."""
+    found = lose(plan(venue((1, 1, 1))), "host:validator-s0")
+    assert found.actions[0] == "bring back any part of the voting power, of s0"
