@@ -46,6 +46,8 @@ QUOTAS = {
     "balancers": ("elasticloadbalancing", "L-69A177A2", "network load balancers"),
 }
 """Service, code and name of each quota that a venue may run into."""
+PUBLIC_PER_SITE = 2
+"""Public addresses that stay: that of the gateway, and that by which the other hosts fetch what they need."""
 RUNNING, GONE = ("pending", "running"), ("terminated",)
 SPREAD = "spread"
 
@@ -194,7 +196,7 @@ class Account:
         once = int(region not in demand.founded)
         needed = {
             "vcpus": sum(count for machine, count in vcpus.items() if _is_standard(machine)),
-            "addresses": len(demand.at(region, "gateway")),
+            "addresses": PUBLIC_PER_SITE * len(demand.at(region, "gateway")),
             "networks": once,
             "transit_gateways": once if demand.is_routed(region) else 0,
             "balancers": len(demand.at(region, "entry")),
@@ -262,7 +264,7 @@ class Account:
             region=region,
             zone=placement.get("AvailabilityZoneId") or zones.get(name, name),
             machine=instance["InstanceType"],
-            address=instance.get("PrivateIpAddress"),
+            addresses=_addresses(instance),
             state=instance["State"]["Name"],
             running=instance["State"]["Name"] == "running",
             group=group,
@@ -311,6 +313,12 @@ def _image(told: Any) -> Image:
     state = told.get("State", "available")
     trouble = "" if state == "available" else f"it is {state}"
     return Image(id=told["ImageId"], architecture=told.get("Architecture", ""), trouble=trouble)
+
+
+def _addresses(instance: Any) -> tuple[str, ...]:
+    interfaces = [face.get("PrivateIpAddress") for face in instance.get("NetworkInterfaces", ())]
+    found = (instance.get("PrivateIpAddress"), *interfaces)
+    return tuple(dict.fromkeys(address for address in found if address))
 
 
 def _code(error: Any) -> str:

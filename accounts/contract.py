@@ -108,8 +108,8 @@ class Found:
     zone: str
     """AZ ID, zone, location."""
     machine: str
-    address: str | None
-    """In the venue's network."""
+    addresses: tuple[str, ...]
+    """Its private addresses: a gateway may have one in each network that it joins."""
     state: str
     """The provider's word."""
     running: bool

@@ -8,12 +8,10 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
+from diversite import underlay
 from diversite.catalog import Place, catalog
 from diversite.plan import Host, Plan
 from diversite.ports import Role
-
-ROUTED = ("backbone", "vpn", "circuit", "cross_cloud")
-"""Kinds of links that the cloud itself carries between regions."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,9 +67,13 @@ class Demand:
         return count
 
     def is_routed(self, region: str) -> bool:
-        """Whether the cloud itself carries a link of the region's sites."""
-        sites = {host.site for host in self.at(region)}
-        return any(link.kind in ROUTED and sites.intersection(link.sites) for link in self.plan.links.values())
+        """Whether the provider, or two together, make a private path between the region and another."""
+        here = self._region(region)
+        return any(here in (path.a, path.b) for path in underlay.underlays(self.plan))
+
+    def is_joined_within(self, region: str) -> bool:
+        """Whether gateways of the region speak to each other over its own network, and the venue is not there yet."""
+        return region not in self.founded and bool(underlay.joined_within(self.plan, self._region(region)))
 
     def image(self, region: str, architecture: str) -> str | None:
         """The image that the topology pins: that of the region, else that of the provider."""
@@ -83,6 +85,9 @@ class Demand:
         """What is still wanted, where these hosts are there and the venue stands in these regions."""
         left = tuple(host for host in self.hosts if host.name not in there)
         return replace(self, hosts=left, founded=frozenset(founded))
+
+    def _region(self, name: str) -> underlay.Region:
+        return underlay.Region(provider=self.provider, name=name, account=self.account)
 
 
 def demands(plan: Plan) -> tuple[Demand, ...]:

@@ -54,6 +54,8 @@ class Account:
 
     def __init__(self, demand: Demand, expected: str | None) -> None:
         self._expected = expected
+        self._clients: dict[type[Any], Any] = {}
+        self._regions: dict[str, Any] = {}
 
     def identity(self) -> Identity:
         """The project, which answers only where the credentials reach it and its API is enabled."""
@@ -156,10 +158,6 @@ class Account:
         return self._client(compute.ProjectsClient).get(request={"project": self._project}, **self._patience)
 
     @cached_property
-    def _regions(self) -> dict[str, Any]:
-        return {}
-
-    @cached_property
     def _zones(self) -> Sequence[Any]:
         return list(self._client(compute.ZonesClient).list(request={"project": self._project}, **self._patience))
 
@@ -177,9 +175,11 @@ class Account:
         return frozenset(_path(policy.self_link) for policy in policies if _spreads(policy.group_placement_policy))
 
     def _client(self, kind: type[Any]) -> Any:
-        endpoint = os.environ.get(ENDPOINT, "").partition("/compute/")[0].rstrip("/")
-        options = {"api_endpoint": endpoint} if endpoint else None
-        return kind(credentials=self._credentials, client_options=options)
+        if kind not in self._clients:
+            endpoint = os.environ.get(ENDPOINT, "").partition("/compute/")[0].rstrip("/")
+            options = {"api_endpoint": endpoint} if endpoint else None
+            self._clients[kind] = kind(credentials=self._credentials, client_options=options)
+        return self._clients[kind]
 
     def _maybe(self, get: Callable[..., Any], **request: str) -> Any:
         try:
@@ -201,7 +201,7 @@ class Account:
             metric = "CPUS" if family in GENERAL_FAMILIES else f"{family.upper()}_CPUS"
             vcpus[metric] = vcpus.get(metric, 0) + count
         entries = len(demand.at(region, "entry"))
-        public = len(demand.at(region, "gateway")) + entries
+        public = len(demand.at(region, "gateway")) + entries + int(region not in demand.founded)  # address translation
         needed = {**vcpus, "INSTANCES": len(demand.at(region)), "IN_USE_ADDRESSES": public, "STATIC_ADDRESSES": public}
         needed["EXTERNAL_NETWORK_LB_FORWARDING_RULES"] = entries
         yield from (self._quota(metric, where, count, told.get(metric)) for metric, count in needed.items() if count)
@@ -209,9 +209,12 @@ class Account:
     def _global(self, demand: Demand) -> Iterator[Quota]:
         told = {quota.metric: quota for quota in self._told.quotas}
         vcpus = sum(sum(demand.vcpus(region).values()) for region in demand.regions)
-        networks = int(not demand.founded)
-        subnets = sum(region not in demand.founded for region in demand.regions)
-        needed = {"CPUS_ALL_REGIONS": vcpus, "NETWORKS": networks, "SUBNETWORKS": subnets}
+        needed = {
+            "CPUS_ALL_REGIONS": vcpus,
+            "NETWORKS": int(not demand.founded),
+            "SUBNETWORKS": sum(host.role == "gateway" for host in demand.hosts),
+            "ROUTERS": sum(region not in demand.founded for region in demand.regions),
+        }
         yield from (self._quota(metric, "gcp", count, told.get(metric)) for metric, count in needed.items() if count)
 
     def _quota(self, metric: str, where: str, needed: int, told: Any) -> Quota:
@@ -275,7 +278,6 @@ def _ending(deprecated: Any) -> str:
 def _found(instance: Any, spreading: frozenset[str], project: str) -> Found:
     zone = instance.zone.rpartition("/")[2]
     policies = [_path(policy) for policy in instance.resource_policies]
-    interface = next(iter(instance.network_interfaces), None)
     which = f"{instance.name} --zone {zone} --project {project}"
     return Found(
         id=f"{zone}/{instance.name}",
@@ -283,7 +285,7 @@ def _found(instance: Any, spreading: frozenset[str], project: str) -> Found:
         region=zone.rpartition("-")[0],
         zone=zone,
         machine=instance.machine_type.rpartition("/")[2],
-        address=interface.network_i_p if interface else None,
+        addresses=tuple(interface.network_i_p for interface in instance.network_interfaces),
         state=instance.status,
         running=instance.status == RUNNING,
         group=policies[0].rpartition("/")[2] if policies else "",

@@ -44,6 +44,7 @@ class Account:
     def __init__(self, demand: Demand, expected: str | None) -> None:
         suffix = "" if demand.account == DEFAULT_ACCOUNT else f"_{demand.account.upper().replace('-', '_')}"
         self._variable = f"{TOKEN}{suffix}"
+        self._setting = "hcloud:token" if demand.account == DEFAULT_ACCOUNT else f"hcloud-{demand.account}:token"
         self._token = os.environ.get(self._variable, "").strip()
 
     def identity(self) -> Identity:
@@ -87,12 +88,14 @@ class Account:
     def quotas(self, demand: Demand) -> Sequence[Quota]:
         """What the plan needs; the limits are only in the console."""
         machines = demand.hosts
+        gateways = sum(host.role == "gateway" for host in machines)
         vcpus = sum(sum(demand.vcpus(region).values()) for region in demand.regions)
         needed = {
             "servers": len(machines),
             "vCPUs": vcpus,
-            "primary IPv4 addresses": sum(host.role == "gateway" for host in machines),
-            "networks": int(not demand.founded),
+            "primary IPv4 addresses": gateways,
+            "networks": gateways + sum(demand.is_joined_within(region) for region in demand.regions),
+            "placement groups": len({demand.place(host).zone for host in machines}),
             "load balancers": sum(host.role == "entry" for host in machines),
             "volumes": sum(host.data_gib > 0 for host in machines),
         }
@@ -127,15 +130,18 @@ class Account:
         """The token."""
         return [self._token]
 
+    @property
+    def _exports(self) -> str:
+        """A token among the stack's secrets is for the deployment; only Pulumi can read it."""
+        return f'export {self._variable}="$(pulumi config get {self._setting})", or a new one from {CONSOLE}'
+
     @cached_property
     def _client(self) -> Client:
         if not self._token:
-            raise UnansweredError(
-                f"no credentials: {self._variable} is not set", f"export {self._variable}=…; {CONSOLE}"
-            )
+            raise UnansweredError(f"no credentials: {self._variable} is not set", self._exports)
         if len(self._token) != TOKEN_LENGTH or not self._token.isalnum():
             says = f"{self._variable} is no token: it has {len(self._token)} characters, a token has {TOKEN_LENGTH}"
-            raise UnansweredError(f"{says}, letters and digits only", f"export {self._variable}=…; {CONSOLE}")
+            raise UnansweredError(f"{says}, letters and digits only", self._exports)
         endpoint = os.environ.get(ENDPOINT) or "https://api.hetzner.cloud/v1"
         timeout = (CONNECT_SECONDS_MAX, ANSWER_SECONDS_MAX)
         return Client(token=self._token, api_endpoint=endpoint, application_name="diversite", timeout=timeout)
@@ -183,7 +189,7 @@ def _found(server: Any) -> Found:
         region=server.location.network_zone,
         zone=server.location.name,
         machine=server.server_type.name,
-        address=private[0].ip if private else None,
+        addresses=tuple(interface.ip for interface in private),
         state=server.status,
         running=server.status == RUNNING,
         group=group.name if group else "",

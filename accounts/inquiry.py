@@ -56,7 +56,8 @@ class Inquiry:
         if identity.account is None:
             self._tell_of_unnamed(identity.says)
         elif self.expected is None:
-            mends = f"pulumi config set --stack {self.stack} --path 'diversite:accounts.{self.demand.account}' "
+            setting = f"--type string --path 'diversite:accounts.{self.demand.account}'"
+            mends = f"pulumi config set --stack {self.stack} {setting} "
             says = f"{identity.says}; the stack's settings do not say which account is expected"
             self.tell("credentials", self.demand.provider, "problem", says, f"{mends}{identity.account}")
         elif identity.account != self.expected:

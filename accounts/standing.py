@@ -112,8 +112,8 @@ def _differences(demand: Demand, host: Host, machine: Found) -> Iterator[str]:
         yield f"stands in {machine.zone}, planned is {place.zone}"
     if machine.machine != host.machine:
         yield f"is of type {machine.machine}, planned is {host.machine}"
-    if machine.address != str(host.address):
-        yield f"has the private address {machine.address or 'none'}, planned is {host.address}"
+    if str(host.address) not in machine.addresses:
+        yield f"has the private address {', '.join(machine.addresses) or 'none'}, planned is {host.address}"
     if host.role in SPREAD_ROLES and not machine.spreads:
         yield f"is in the group {machine.group}, which does not spread" if machine.group else "is in no spread group"
     told = {"site": host.site, "role": host.role, "votingPower": str(host.voting_power)}
@@ -124,7 +124,7 @@ def _differences(demand: Demand, host: Host, machine: Found) -> Iterator[str]:
 
 def _as_planned(machine: Found) -> str:
     group = f", spread by {machine.group}" if machine.spreads else ""
-    return f"runs as planned in {machine.zone} on {machine.machine} at {machine.address}{group}"
+    return f"runs as planned in {machine.zone} on {machine.machine} at {', '.join(machine.addresses)}{group}"
 
 
 def _spare(machines: Sequence[Found]) -> str:
@@ -141,10 +141,16 @@ def _fact(machine: Found, demand: Demand) -> HostFact:
         place=facts.place_of_zone(demand.provider, machine.zone),
         machine=machine.machine,
         voting_power=int(power) if power.isdecimal() else 0,
-        address=machine.address,
+        address=_address(machine, demand.plan.hosts.get(machine.node)),
         account=demand.account,
         release=_tag(machine, "release") or None,
     )
+
+
+def _address(machine: Found, planned: Host | None) -> str | None:
+    """The planned one where it is there; a gateway has others beside."""
+    wanted = str(planned.address) if planned else ""
+    return wanted if wanted in machine.addresses else next(iter(machine.addresses), None)
 
 
 def _links(plan: Plan, running: Mapping[str, HostFact]) -> Mapping[str, facts.LinkFact]:

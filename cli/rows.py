@@ -22,7 +22,6 @@ GOOD, PROBLEMS = 0, 1
 SETTING = "diversite:accounts"
 MARKS = {"good": "✓", "problem": "✗", "unknown": "?"}
 STYLES = {"good": "green", "problem": "red", "unknown": "yellow"}
-AWS_ACCOUNT_LENGTH = 12
 
 
 def expected_accounts(file: StackFile, plan: Plan) -> Mapping[str, str]:
@@ -37,14 +36,14 @@ def expected_accounts(file: StackFile, plan: Plan) -> Mapping[str, str]:
     said = settings.get(SETTING, {})
     if not isinstance(said, Mapping):
         raise DiversiteError(f"{SETTING} of {file.name}: {said!r} is no map of account names to ids{_example()}")
-    names = {site.account: site.place.provider for site in plan.sites.values()}
+    names = {site.account for site in plan.sites.values()}
     for name, id_ in said.items():
-        if name not in names or not isinstance(id_, str | int) or isinstance(id_, bool):
+        if name not in names or not isinstance(id_, str):
             raise DiversiteError(
                 f"{SETTING}.{name} of {file.name}: {id_!r}; the accounts of its sites are {', '.join(sorted(names))}, "
-                f"and each is a text{_example()}"
+                f"and each is a text, in quotes where it is a number{_example()}"
             )
-    return {name: _id(names[name], id_) for name, id_ in said.items()}
+    return dict(said)
 
 
 def as_text(rows: Sequence[Row], console: Console) -> None:
@@ -94,11 +93,6 @@ def _require_cloud(file: StackFile, settings: Mapping[str, Any]) -> None:
             f"stack {stack} is a lab, which needs no account; name a stack of clouds, or the topology: {file.name} "
             f"({near(file.path)})"
         )
-
-
-def _id(provider: str, said: str | int) -> str:
-    """YAML takes an AWS account's id for a number where it stands without quotes, and drops its leading zeros."""
-    return str(said).zfill(AWS_ACCOUNT_LENGTH) if provider == "aws" else str(said)
 
 
 def _example() -> str:

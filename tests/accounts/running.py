@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from components.contract import tags
+from components.contract import labels, tags
 from diversite.plan import Host, Plan
 from tests.accounts.answering import recorded
 
@@ -14,7 +14,7 @@ GOOGLE = "https://www.googleapis.com/compute/v1/projects/venue-prod"
 def hetzner_server(plan: Plan, host: Host, **changes: Any) -> dict[str, Any]:
     """A server in the shape of Hetzner's API."""
     server: dict[str, Any] = recorded("hcloud/server.json")
-    server |= {"name": host.name, "labels": _labels(plan, host)}
+    server |= {"name": host.name, "labels": labels(plan, host)}
     server["private_net"][0]["ip"] = str(host.address)
     server["server_type"]["name"] = host.machine
     return server | changes
@@ -24,7 +24,7 @@ def google_instance(plan: Plan, host: Host, **changes: Any) -> dict[str, Any]:
     """An instance in the shape of Google's API."""
     instance: dict[str, Any] = recorded("gcp/instance.json")
     zone = f"{GOOGLE}/zones/{plan.sites[host.site].place.zone}"
-    instance |= {"name": host.name, "labels": _labels(plan, host), "zone": zone}
+    instance |= {"name": host.name, "labels": labels(plan, host), "zone": zone}
     instance["machineType"] = f"{zone}/machineTypes/{host.machine}"
     instance["networkInterfaces"][0]["networkIP"] = str(host.address)
     return instance | changes
@@ -35,10 +35,3 @@ def aws_instance(plan: Plan, host: Host, **changes: str) -> str:
     told = "".join(f"<item><key>{key}</key><value>{value}</value></item>" for key, value in tags(plan, host).items())
     values = {"state": "running", "machine": host.machine, "zone_name": "eu-west-3b", "group": "small-spread"}
     return str(recorded("aws/instance.xml").format(**values | {"address": host.address, "tags": told} | changes))
-
-
-def _labels(plan: Plan, host: Host) -> dict[str, str]:
-    """Tags as labels: keys without capitals, values without slashes."""
-    told = tags(plan, host)
-    power = told.pop("votingPower")
-    return {key: value.replace("/", "_") for key, value in told.items()} | {"voting-power": power}

@@ -18,7 +18,7 @@ from tests.accounts.answering import Api, recorded
 from tests.accounts.conftest import COMPUTE, SECRETS, ZONE
 from tests.accounts.hetzner import listed
 from tests.accounts.running import hetzner_server
-from tests.accounts.venues import EXPECTED, IMAGES, venue
+from tests.accounts.venues import EXPECTED, IMAGES, PLACES, venue
 
 ROOT = Path(__file__).parents[2]
 SDKS = {"aws": "boto3", "gcp": "google.cloud.compute_v1", "hetzner": "hcloud"}
@@ -138,7 +138,7 @@ def test_a_quota_that_is_not_told(moto: None, quotas: dict[str, float], gcp: Api
     gcp.answers[f"{COMPUTE}/regions/europe-north2"] = (200, region)
     rows = preflight(venue("par", "sto", images=_images()), EXPECTED, "small")
     unknown = {row.where: row for row in rows if row.subject == "quota" and row.standing == "unknown"}
-    assert unknown["aws/eu-west-3"].says == "not known, check by hand: 1 elastic addresses needed"
+    assert unknown["aws/eu-west-3"].says == "not known, check by hand: 2 elastic addresses needed"
     assert "CPUS-PER-VM-FAMILY-per-project-region" in unknown["gcp/europe-north2"].mends
 
 
@@ -158,7 +158,24 @@ def test_hosts_that_run_already_need_no_quota_again(hetzner: Api) -> None:
     servers = [hetzner_server(plan, host) for host in plan.hosts.values() if host.role != "monitor"]
     hetzner.answers["/servers"] = (200, listed("servers", servers))
     row = _only(preflight(plan, EXPECTED, "small"), subject="quota")
-    assert row.says == "not known, check by hand: 1 servers, 4 vCPUs, 1 volumes needed"
+    assert row.says == "not known, check by hand: 1 servers, 4 vCPUs, 1 placement groups, 1 volumes needed"
+
+
+def test_private_paths_need_what_they_are_made_of(moto: None, quotas: dict[str, float], hetzner: Api) -> None:
+    """Regions that AWS joins need a transit gateway each; gateways that Hetzner joins need a network more."""
+    quotas["L-A2478D36"] = 0.0
+    sites = {"fsn": {"at": "hetzner/eu-central/fsn1"}}
+    sites |= {key: {"at": place} for key, place in PLACES.items() if not place.startswith("gcp/")}
+    links = {
+        "aws": {"kind": "backbone", "ends": ["par", "dub"], "carrier": "aws"},
+        "hetzner": {"kind": "backbone", "ends": ["nbg", "fsn"], "carrier": "hetzner"},
+        "across": {"kind": "wireguard", "ends": ["par", "nbg"], "carrier": "transit-a"},
+    }
+    rows = preflight(venue("par", "dub", "nbg", sites=sites, links=links), EXPECTED, "small")
+    short = [row for row in rows if row.subject == "quota" and row.standing == "problem"]
+    assert [row.where for row in short] == ["aws/eu-west-3", "aws/eu-west-1"]
+    assert {row.says for row in short} == {"transit gateways: 1 needed, 0 of 0 used, 1 short"}
+    assert ", 3 networks, " in _only(rows, account="hetzner", subject="quota").says
 
 
 @pytest.mark.parametrize(
@@ -215,7 +232,7 @@ def test_an_account_that_nobody_named(moto: None) -> None:
     """Without an expected account the credentials' own is told, with the command that makes it the expected one."""
     row = _only(preflight(venue("par"), {}, "small"), subject="credentials")
     assert row.standing == "problem"
-    assert row.mends == "pulumi config set --stack small --path 'diversite:accounts.aws' 123456789012"
+    assert row.mends == ("pulumi config set --stack small --type string --path 'diversite:accounts.aws' 123456789012")
 
 
 def test_accounts_of_their_own_names(moto: None, hetzner: Api, monkeypatch: pytest.MonkeyPatch) -> None:

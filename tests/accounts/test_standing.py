@@ -92,6 +92,18 @@ def test_a_google_policy_that_collocates(gcp: Api) -> None:
     assert _problem(standing(plan, EXPECTED, "small").rows).says.endswith("sto-close, which does not spread")
 
 
+def test_a_gateway_that_joins_a_backbone(hetzner: Api) -> None:
+    """A gateway may have an address in a second network; in whatever order they are told, the planned one counts."""
+    plan = venue("nbg")
+    server = hetzner_server(plan, plan.gateway("nbg"))
+    server["private_net"].insert(0, server["private_net"][0] | {"network": 4712, "ip": "10.127.0.9"})
+    _run_at_hetzner(hetzner, plan, [host for host in plan.hosts.values() if host.role != "gateway"], server)
+    found = standing(plan, EXPECTED, "small")
+    assert [row for row in found.rows if row.standing == "problem"] == []
+    assert found.venue is not None
+    assert found.venue.facts.hosts["gateway-nbg"].address == str(plan.gateway("nbg").address)
+
+
 def test_a_server_that_is_not_there(hetzner: Api) -> None:
     """A planned host without a machine is missing, and deployed again."""
     plan = venue("nbg")

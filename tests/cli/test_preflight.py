@@ -63,7 +63,7 @@ def test_the_expected_account_stands_in_the_settings(run: Run, folder: Path, het
     assert rows[0]["mends"].endswith("belongs to the project venue-production")
 
 
-@pytest.mark.parametrize("accounts", ["{hetzer: a}", "{hetzner: [a]}", "{hetzner: true}", "venue-production"])
+@pytest.mark.parametrize("accounts", ["{hetzer: a}", "{hetzner: [a]}", "{hetzner: 7}", "venue-production"])
 def test_wrong_settings_are_refused(run: Run, folder: Path, hetzner: Api, accounts: str) -> None:
     """Settings that name no account of the venue end 2, with an example; nobody is asked."""
     write_venue(folder)
