@@ -123,8 +123,7 @@ def as_results(seen: Seen) -> Iterator[Result]:
 def _at(seen: Seen, urns: tuple[str, ...], resources: Mapping[str, Resource]) -> Callable[..., Result]:
     """A result about these resources, where the stack file asks for the first of them."""
     tags = _tags(resources[urns[0]]) if urns and urns[0] in resources else {}
-    line = seen.judged.line_of(_steps(seen.judged, tags))
-    return partial(Result, file=seen.judged.file.path, line=line, names=urns)
+    return partial(verdicts.result_at(seen.judged, _steps(seen.judged, tags)), names=urns)
 
 
 _SECTIONS = {"validator": "validators", "engine": "engines", "entry": "order_entry", "monitor": "monitoring"}

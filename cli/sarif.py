@@ -39,6 +39,8 @@ class Result:
     message: str
     file: Path
     line: int = 1
+    column: int | None = None
+    """From 1, in characters; None where only the line is known."""
     names: tuple[str, ...] = ()
     """What it is about, where that is no line: uniform resource names."""
 
@@ -70,8 +72,9 @@ def _rule(rule: Rule) -> dict[str, Any]:
 
 
 def _result(result: Result, position: int) -> dict[str, Any]:
+    region = {"startLine": max(1, result.line)} | ({"startColumn": result.column} if result.column else {})
     place: dict[str, Any] = {
-        "physicalLocation": {"artifactLocation": _artifact(result.file), "region": {"startLine": max(1, result.line)}}
+        "physicalLocation": {"artifactLocation": _artifact(result.file), "region": region},
     }
     if result.names:
         place["logicalLocations"] = [{"fullyQualifiedName": name, "kind": "resource"} for name in result.names]

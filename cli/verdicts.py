@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -47,7 +47,11 @@ class Judged:
 
     def line_of(self, steps: Steps) -> int:
         """The line of what stands at these keys and indexes, or of the nearest that the file has around them."""
-        return self._text.line_of(steps) if self._text and steps[:1] else 1
+        return self.mark_of(steps)[0]
+
+    def mark_of(self, steps: Steps) -> tuple[int, int]:
+        """The same, line and column."""
+        return self._text.mark_of(steps) if self._text and steps[:1] else (1, 1)
 
     @cached_property
     def _text(self) -> Node | None:
@@ -101,7 +105,9 @@ def as_results(every: Iterable[Judged]) -> Iterator[Result]:
     for each in every:
         for problem in each.problems:
             line, _, says = problem_parts(problem)
-            yield Result(rule=STACK_FILE, level="error", message=says, file=each.file.path, line=line or 1)
+            column = getattr(problem, "column", None)
+            file = each.file.path
+            yield Result(rule=STACK_FILE, level="error", message=says, file=file, line=line or 1, column=column)
         if each.verdict:
             yield from _verdict_results(each, each.verdict)
 
@@ -223,12 +229,15 @@ def _finding_json(each: Judged, finding: Finding) -> dict[str, Any]:
 
 def _verdict_results(each: Judged, verdict: Verdict) -> Iterator[Result]:
     for finding in verdict.blockers:
-        line = each.line_of(finding.path)
-        yield Result(
-            rule=_rule(each, finding), level="error", message=_message(finding), file=each.file.path, line=line
-        )
+        yield result_at(each, finding.path)(rule=_rule(each, finding), level="error", message=_message(finding))
     for note in verdict.notes:
-        yield Result(rule=NOTE, level="note", message=note, file=each.file.path, line=each.line_of(("venue",)))
+        yield result_at(each, ("venue",))(rule=NOTE, level="note", message=note)
+
+
+def result_at(each: Judged, steps: Steps) -> Callable[..., Result]:
+    """Makes results at what stands at these keys and indexes of a stack file."""
+    line, column = each.mark_of(steps)
+    return partial(Result, file=each.file.path, line=line, column=column)
 
 
 def _rule(each: Judged, finding: Finding) -> Rule:

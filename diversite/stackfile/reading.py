@@ -24,10 +24,11 @@ PROBLEMS_MAX = 100
 
 
 class Problem(str):
-    """One sentence about one line of a file; `file`, `line` (from 1) and `path` say the same in parts."""
+    """One sentence about one line of a file; `file`, `line` (from 1), `column` and `path` say the same in parts."""
 
     file: str
     line: int
+    column: int | None
     path: str
 
     def __new__(cls, file: str, fault: Fault) -> Problem:
@@ -35,7 +36,7 @@ class Problem(str):
         path = _dotted(fault.path)
         where = f"{file}:{fault.line}: {path}: " if path else f"{file}:{fault.line}: "
         problem = super().__new__(cls, where + f"{fault.value} {fault.says}".lstrip())
-        problem.file, problem.line, problem.path = file, fault.line, path
+        problem.file, problem.line, problem.column, problem.path = file, fault.line, fault.column, path
         return problem
 
 
@@ -77,7 +78,8 @@ def _checked(root: Node, data: Mapping[str, Data]) -> tuple[Topology | None, lis
 
 def _fault(root: Node, finding: Finding) -> Fault:
     value = "" if finding.of_key else root.shown_at(finding.steps)
-    return Fault(root.line_of(finding.steps), finding.steps, value, finding.says)
+    line, column = root.mark_of(finding.steps)
+    return Fault(line, finding.steps, value, finding.says, column=column)
 
 
 def _text(path: Path) -> str:

@@ -1,4 +1,4 @@
-"""YAML text as plain data with the line of everything, in bounded time and memory.
+"""YAML text as plain data with the place of everything, in bounded time and memory.
 
 `read` owns what YAML itself can get wrong: syntax, duplicate keys, words that two YAML readers understand differently,
 tags, merge keys, several documents, and text made to exhaust the reader. It knows nothing of stack files.
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 import yaml  # type: ignore[import-untyped]  # its stubs are a separate package, not needed for four names
 
@@ -32,26 +32,44 @@ class Fault:
     path: Steps
     value: str
     says: str
+    column: int | None = None
+    """Where it is known."""
+
+
+class Mark(NamedTuple):
+    """A place in a text: line and column, both from 1."""
+
+    line: int
+    column: int
 
 
 @dataclass(slots=True)
 class Node:
-    """A value with the line where it starts; `children` gives each child with the line of its key."""
+    """A value with the place where it starts; `children` gives each child with the place of its key."""
 
-    line: int
+    mark: Mark
     data: Data = None
-    children: dict[str | int, tuple[int, Node]] = field(default_factory=dict)
+    children: dict[str | int, tuple[Mark, Node]] = field(default_factory=dict)
     size: int = 1
     height: int = 0
 
+    @property
+    def line(self) -> int:
+        """The line where it starts."""
+        return self.mark.line
+
     def line_of(self, path: Steps) -> int:
         """Line of the key at `path`, or of the nearest ancestor that the text has."""
-        line, node = self.line, self
+        return self.mark_of(path).line
+
+    def mark_of(self, path: Steps) -> Mark:
+        """Place of the key at `path`, or of the nearest ancestor that the text has."""
+        mark, node = self.mark, self
         for step in path:
             if step not in node.children:
                 break
-            line, node = node.children[step]
-        return line
+            mark, node = node.children[step]
+        return mark
 
     def shown_at(self, path: Steps) -> str:
         """Value at `path` for a person; empty where the text has none."""
@@ -85,6 +103,7 @@ class _Stop(Exception):  # noqa: N818  # it ends the reading; the fault inside i
         super().__init__(fault.says)
 
 
+_START = Mark(1, 1)
 _ABSENT_KEY = object()
 _SKIPPED_KEY = object()
 
@@ -97,7 +116,7 @@ class _Open:
     anchor: str | None
     is_map: bool
     key: object = _ABSENT_KEY
-    key_line: int = 0
+    key_mark: Mark = _START
 
     def step(self) -> tuple[str | int, ...]:
         if not self.is_map:
@@ -144,7 +163,7 @@ class _Reader:
             says = f"has {len(event.value):,} characters; a text has at most {TEXT_LENGTH_MAX:,}"
             self._fault(line, shown(event.value), says)
         self._refuse_tag(event)
-        node = Node(line, self._resolve(event, line))
+        node = Node(_mark(event), self._resolve(event, line))
         self._remember(event.anchor, node)
         self._add(node, event.value)
 
@@ -166,7 +185,7 @@ class _Reader:
             self._stop(event, f"is nested more than {DEPTH_MAX} deep; a stack file needs 5 at most")
         self._refuse_tag(event)
         self._remember(event.anchor, None)
-        self._open.append(_Open(Node(_line(event)), event.anchor, isinstance(event, yaml.MappingStartEvent)))
+        self._open.append(_Open(Node(_mark(event)), event.anchor, isinstance(event, yaml.MappingStartEvent)))
 
     def _end(self) -> None:
         closed = self._open.pop()
@@ -202,16 +221,16 @@ class _Reader:
             return
         parent = self._open[-1]
         if not parent.is_map:
-            parent.node.children[len(parent.node.children)] = (node.line, node)
+            parent.node.children[len(parent.node.children)] = (node.mark, node)
         elif parent.key is _ABSENT_KEY:
             self._key(parent, node, key_text)
         else:
             if isinstance(parent.key, str):
-                parent.node.children[parent.key] = (parent.key_line, node)
+                parent.node.children[parent.key] = (parent.key_mark, node)
             parent.key = _ABSENT_KEY
 
     def _key(self, parent: _Open, node: Node, text: str | None) -> None:
-        parent.key, parent.key_line = _SKIPPED_KEY, node.line
+        parent.key, parent.key_mark = _SKIPPED_KEY, node.mark
         if node.data is None or text is None or isinstance(node.data, (dict, tuple, bool)):
             self._fault(
                 node.line, shown(node.data), "is no key; write `name: value`, and true, false or null in quotes"
@@ -219,7 +238,7 @@ class _Reader:
         elif text == "<<":
             self._fault(node.line, "<<", "is a merge key, which YAML 1.2 does not have; write the fields themselves")
         elif text in parent.node.children:
-            first = parent.node.children[text][0]
+            first = parent.node.children[text][0].line
             self._fault(node.line, "", f"is there already on line {first}; remove one of them", text)
         else:
             parent.key = text
@@ -266,7 +285,8 @@ def _syntax_fault(error: yaml.YAMLError, text: str, path: Steps) -> Fault:
         return Fault(line, path, "", "a tab stands where YAML wants spaces; indent with spaces")
     if context and error.context_mark:
         problem += f" {context} that begins on line {error.context_mark.line + 1}"
-    return Fault(line, path, "", f"YAML cannot be read on from here: {problem}; mind indentation, colons and quotes")
+    says = f"YAML cannot be read on from here: {problem}; mind indentation, colons and quotes"
+    return Fault(line, path, "", says, column=mark.column + 1 if mark else None)
 
 
 def _character_at(text: str, line: int, column: int) -> str:
@@ -279,4 +299,8 @@ def _short_tag(tag: str) -> str:
 
 
 def _line(event: yaml.Event) -> int:
-    return int(event.start_mark.line) + 1
+    return _mark(event).line
+
+
+def _mark(event: yaml.Event) -> Mark:
+    return Mark(int(event.start_mark.line) + 1, int(event.start_mark.column) + 1)
