@@ -54,7 +54,6 @@ class CrossCloud(Component):
             network=self._project.network.vpc.id,
             bandwidth=BANDWIDTH,
             stack_type="IPV4_ONLY",
-            admin_enabled=True,
             advertised_routes=[f"{gateway}/32" for gateway in self._args.underlay.gateways[region]],
             labels=names.labels(self._args.plan, carrier=self._args.underlay.carrier),
             opts=pulumi.ResourceOptions.merge(

@@ -32,6 +32,8 @@ DATA_DEVICE = "data"
 """The host finds its disk as `/dev/disk/by-id/google-data`."""
 HELD = ["boot_disk", "metadata", "machine_type"]
 """What would replace a machine, or stop it for a while, and waits for its site's turn in `diversite rollout`."""
+OPENED = "opened"
+"""The stack setting that names the site whose machines are not protected from deletion, for a rollout."""
 SPREAD_ROLES = frozenset({"validator", "engine"})
 """What the judge counts as standing on racks of their own."""
 
@@ -90,7 +92,7 @@ class Machine(Component):
             metadata=metadata(host, self._boot_script()),
             tags=names.tags(self._args.plan, host),
             labels=self._labels,
-            deletion_protection=bool(host.data_gib),
+            deletion_protection=self._protected(),
             allow_stopping_for_update=not self._args.held,
             opts=self._careful(
                 self._before(),
@@ -98,6 +100,13 @@ class Machine(Component):
                 replace_on_changes=["metadata"],
             ),
         )
+
+    def _protected(self) -> bool:
+        """Google's provider deletes no machine that its state calls protected, not even to make it anew. So a rollout
+        opens a site by an `up` of its own, before the one that makes its hosts anew.
+        """
+        opened = pulumi.Config("diversite").get(OPENED)
+        return bool(self._args.host.data_gib) and self._args.host.site != opened
 
     def _boot_disk(self) -> gcp.compute.InstanceBootDiskArgsDict:
         return {
