@@ -46,7 +46,7 @@ def preview(
 def _of_program(wanted: Target) -> Seen:
     """The file is judged first: the program refuses what does not meet its objectives, and would tell less of it."""
     import offline
-    from cli import previews, verdicts
+    from cli import changes, previews, verdicts
 
     each = verdicts.judged(wanted.file)
     if each.exit_code != verdicts.MET:
@@ -54,12 +54,14 @@ def _of_program(wanted: Target) -> Seen:
     told = new_console(stderr=True)
     with told.status(f"previewing {wanted.stack}"):
         found = offline.preview(offline.Project.load(PROJECT), wanted.stack, config=wanted.config, policies=_pack())
-    return previews.Seen(stack=wanted.stack, judged=each, preview=found)
+    may_run = wanted.is_lab and not found.errors
+    change = changes.of_lab(wanted.stack, found, each.plan) if each.plan and may_run else None
+    return previews.Seen(stack=wanted.stack, judged=each, preview=found, change=change)
 
 
 def _of_state(stack: str, source: str) -> Seen:
     import offline
-    from cli import exported, previews, verdicts
+    from cli import changes, exported, previews, verdicts
 
     text = _read(source)
     pack = _pack()
@@ -68,7 +70,9 @@ def _of_state(stack: str, source: str) -> Seen:
     wanted = target(stack or exported.stack_of(text))
     project = offline.Project.load(PROJECT)
     found = offline.judge_state(project, wanted.stack, text, config=wanted.config, policies=pack)
-    return previews.Seen(stack=wanted.stack, judged=verdicts.judged(wanted.file), preview=found)
+    each = verdicts.judged(wanted.file)
+    change = changes.of_state(text, each.plan) if each.plan else None
+    return previews.Seen(stack=wanted.stack, judged=each, preview=found, change=change)
 
 
 def _read(source: str) -> str:

@@ -12,13 +12,14 @@ from rich.console import Console
 from rich.text import Text
 from rich.tree import Tree
 
-from cli import verdicts
+from cli import changes, verdicts
 from cli.console import new_table
 from cli.formats import plain
 from cli.sarif import Level, Result, Rule
 from cli.verdicts import MET, NOT_MET, WRONG, Judged
 
 if TYPE_CHECKING:
+    from diversite.judge import ChangeVerdict
     from offline import Preview, Resource
 
 NAMED_MAX = 8
@@ -27,6 +28,11 @@ PROGRAM = Rule(
     id="program",
     says="The program runs, and declares only what can be previewed.",
     help="`diversite check STACK` judges the topology alone; docs/offline.md tells what is refused.",
+)
+CHANGE = Rule(
+    id="change",
+    says="One `up` does not stop a third of the power, or every entrance, together.",
+    help="`diversite rollout STACK` takes such a change site by site.",
 )
 
 
@@ -53,6 +59,8 @@ class Seen:
     stack: str
     judged: Judged
     preview: Preview | None = None
+    change: ChangeVerdict | None = None
+    """What an `up` would do to the venue that runs; None where none does, or nobody knows which."""
 
     @property
     def exit_code(self) -> int:
@@ -61,7 +69,8 @@ class Seen:
             return self.judged.exit_code
         if self.preview.errors:
             return WRONG
-        return MET if self.preview.ok else NOT_MET
+        may = self.change is None or self.change.met
+        return MET if self.preview.ok and may else NOT_MET
 
     @property
     def causes(self) -> tuple[Cause, ...]:
@@ -84,6 +93,8 @@ def as_text(seen: Seen, console: Console, *, full: bool = False) -> None:
         console.print(_tree(seen.stack, seen.preview.resources, full=full))
         console.print(_counts(seen.preview))
         _policies(seen, seen.preview, console)
+        if seen.change and not seen.change.met:
+            changes.tell(seen.change, seen.stack, console)
         _end(seen, seen.preview, console)
 
 
@@ -100,6 +111,7 @@ def as_json(seen: Seen) -> dict[str, Any]:
             "policies_run": list(found.policies_run),
             "findings": plain(seen.causes),
             "diagnostics": plain(found.diagnostics),
+            "change": changes.as_json(seen.change) if seen.change else None,
         }
     return document
 
@@ -114,6 +126,8 @@ def as_results(seen: Seen) -> Iterator[Result]:
         for error in seen.preview.errors:
             names = tuple(filter(None, (error.urn,)))
             yield _at(seen, names, resources)(rule=PROGRAM, level="error", message=error.message)
+    for blocker in seen.change.blockers if seen.change else ():
+        yield Result(rule=CHANGE, level="error", message=blocker, file=seen.judged.file.path)
     for cause in seen.causes:
         rule = Rule(id=f"policy/{cause.policy}", says=f"The policy {cause.policy} holds.", help="See docs/policies.md.")
         level: Level = "error" if cause.mandatory else "warning"

@@ -38,7 +38,7 @@ from components.node import (
 from components.path import Path, PathArgs
 from components.siblings import STEERS, package_name, siblings
 from components.validator import Validator, begin
-from diversite import ports
+from diversite import ports, stackfile
 from diversite.plan import LinkPlan, Plan
 from diversite.underlay import underlays
 from services import Facts
@@ -94,7 +94,8 @@ class Venue(Component):
         self.entrances = _entrances(args.plan, ways_in)
         self.orders = self._steer(ground, ways_in)
         self.monitors = {host.key: f"http://{host.address}:{ports.PROMETHEUS}" for host in args.plan.of_role("monitor")}
-        self.register_outputs({"entrances": self.entrances, "monitors": self.monitors})
+        deployed = stackfile.dumps(args.plan.topology)  # what the next change of it is judged against
+        self.register_outputs({"entrances": self.entrances, "monitors": self.monitors, "topology": deployed})
 
     def _ground(self, args: VenueArgs) -> Ground:
         made, packages = {}, siblings(args.plan, args.substrate)

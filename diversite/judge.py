@@ -61,14 +61,15 @@ class ChangeVerdict:
         return not self.blockers and not self.broken
 
 
-def judge_change(before: Plan, after: Plan, *, down: Iterable[str] = ()) -> ChangeVerdict:
+def judge_change(before: Plan, after: Plan, *, down: Iterable[str] = (), restarts: Iterable[str] = ()) -> ChangeVerdict:
     """What one `up` would do to the running venue; `down` names hosts that are not running anyway.
 
+    `restarts` names hosts that the engine says it would stop, for whatever reason the plans do not tell.
     A repair is judged by what it adds: hosts already down are not stopped by it, and an outage that an objective did
     not allow does not block the change that ends it.
     """
     out = frozenset(down) & before.hosts.keys()
-    stops = tuple(stop for stop in _stops(before, after) if stop.host not in out)
+    stops = tuple(stop for stop in _stops(before, after, frozenset(restarts)) if stop.host not in out)
     survey = Survey(before)
     stopped = {stop.host for stop in stops}
     outcome = predict(before, (), down=out | stopped, survey=survey)
@@ -82,10 +83,10 @@ def judge_change(before: Plan, after: Plan, *, down: Iterable[str] = ()) -> Chan
     )
 
 
-def _stops(before: Plan, after: Plan) -> Iterator[Stop]:
-    """Hosts that go, move or are made anew; an image, a release or a setting alone stops nothing in `up`."""
+def _stops(before: Plan, after: Plan, restarts: frozenset[str]) -> Iterator[Stop]:
+    """Hosts that go, move or are made anew; in a cloud an image, a release or a setting alone stops nothing in `up`."""
     for name, host in before.hosts.items():
-        reason = _reason(before, after, host)
+        reason = _reason(before, after, host) or ("what it runs changes" if name in restarts else None)
         if reason:
             yield Stop(host=name, reason=reason, signer=host.role == "validator")
 
@@ -140,7 +141,18 @@ def _rollout(before: Plan, after: Plan, stopped: frozenset[str]) -> tuple[str, .
     """Validators that run on with old settings until they are rolled out."""
     kept = (host for host in before.of_role("validator") if host.name in after.hosts and host.name not in stopped)
     other_timing, peers = before.timing != after.timing, _signers(before) != _signers(after)
-    return tuple(host.name for host in kept if other_timing or peers or host.release != after.hosts[host.name].release)
+    return tuple(
+        host.name for host in kept if other_timing or peers or _software(before, host) != _software(after, host)
+    )
+
+
+def _software(plan: Plan, validator: Host) -> list[object]:
+    """The image that a validator and its engine boot, and the release that each runs."""
+    names = (name for name in (validator.name, validator.partner) if name in plan.hosts)
+    hosts = [plan.hosts[name] for name in names if name]
+    place = plan.sites[plan.hosts[validator.name].site].place
+    images = plan.topology.images.get(f"aws/{place.region}" if place.provider == "aws" else place.provider)
+    return [images, *((host.release, plan.topology.releases.get(host.release or "")) for host in hosts)]
 
 
 def _signers(plan: Plan) -> dict[str, str]:

@@ -5,9 +5,9 @@ having one for as long as a command lasts.
 from __future__ import annotations
 
 import fcntl
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -16,14 +16,23 @@ from cli.console import new_console
 from cli.stacks import FLAGSHIP, PROJECT, LabStack, lab_stack
 from diversite.errors import DiversiteError, OfflineError
 
-
-def up(topology: Annotated[str, typer.Argument(help="A topology in stacks/.")] = FLAGSHIP) -> None:
-    """Deploy a topology in the lab; a second time changes only what differs."""
-    deploy(lab_stack(topology), new_console())
+if TYPE_CHECKING:
+    from lab.supervision import Status
 
 
-def deploy(stack: LabStack, console: Console) -> float:
-    """Deploy, telling every step; how many seconds it took. Ends the command where it fails."""
+def up(
+    topology: Annotated[str, typer.Argument(help="A topology in stacks/.")] = FLAGSHIP,
+    at_once: Annotated[bool, typer.Option("--at-once", help="Even what stops a third of the power together.")] = False,
+) -> None:
+    """Deploy a topology in the lab; a second time changes only what differs.
+
+    Exit code 1: it would stop too much of the running venue at once, which `diversite rollout` takes site by site.
+    """
+    deploy(lab_stack(topology), new_console(), at_once=at_once)
+
+
+def deploy(stack: LabStack, console: Console, *, at_once: bool = False) -> float:
+    """Deploy, telling every step; how many seconds it took. Ends the command where it fails or is refused."""
     import offline
     from cli.progress import Deployment
 
@@ -32,6 +41,8 @@ def deploy(stack: LabStack, console: Console) -> float:
         f"[bold]{planned.venue}[/bold] as lab {stack.name}: {len(planned.sites)} sites, {len(planned.hosts)} hosts"
     )
     _forget_what_is_gone(stack, console)
+    if not at_once:
+        _refuse_too_much(stack, console)
     with Deployment(console, "deploying") as deployment:
         outcome = offline.up(
             offline.Project.load(PROJECT), stack.name, config=stack.config, on_event=deployment.on_event
@@ -42,6 +53,27 @@ def deploy(stack: LabStack, console: Console) -> float:
     changed = ", ".join(f"{count} {step}d" for step, count in sorted(deployment.counts.items())) or "nothing changed"
     console.print(f"deployed in {outcome.seconds:.1f} s: {changed}", highlight=False)
     return outcome.seconds
+
+
+def _refuse_too_much(stack: LabStack, console: Console) -> None:
+    """Hosts that one `up` would stop together are a loss like any other."""
+    import offline
+    from cli import changes
+    from lab import control, world
+
+    if world.find(stack.name) is None:
+        return
+    previewed = offline.preview(offline.Project.load(PROJECT), stack.name, config=stack.config)
+    down = [name for name, host in control.status(stack.name).hosts.items() if not _runs(host.services.values())]
+    found = changes.of_lab(stack.name, previewed, stack.plan, down=down) if previewed.ok else None
+    if found and not found.met:
+        changes.tell(found, stack.name, console)
+        console.print("nothing was changed; --at-once changes it all the same", highlight=False)
+        raise typer.Exit(1)
+
+
+def _runs(services: Iterable[Status]) -> bool:
+    return any(service.up for service in services)
 
 
 def tear_down(stack: LabStack, console: Console) -> None:

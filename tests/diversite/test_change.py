@@ -10,7 +10,7 @@ import pytest
 from diversite import stackfile
 from diversite.judge import judge_change
 from diversite.plan import Plan, plan
-from diversite.topology import Site, Topology
+from diversite.topology import Images, Site, Topology
 from tests.support.venues import PLACES, mesh, venue
 
 STACKS = Path(__file__).parents[2] / "stacks"
@@ -193,3 +193,24 @@ def test_another_peer_alone_is_rolled_out_to_the_others(flagship: Topology, euro
     after = plan(flagship.model_copy(update={"validators": validators, "engines": engines}))
     found = judge_change(europe, replace(after, timing=europe.timing))
     assert set(found.rollout) == {host.name for host in europe.of_role("validator")}
+
+
+def test_hosts_that_the_engine_would_restart_are_stopped_together(europe: Plan) -> None:
+    """What no plan tells, the engine does: validators that it restarts in one run are a loss like any other."""
+    signers = [host.name for host in europe.of_role("validator")]
+    assert judge_change(europe, europe, restarts=signers[:2]).met
+    found = judge_change(europe, europe, restarts=signers[:3])
+    assert {stop.reason for stop in found.stops} == {"what it runs changes"}
+    assert "it stops 3 of 7 (42.8 %) of the power at once" in found.blockers[0]
+
+
+def test_another_build_of_the_same_release_is_rolled_out(flagship: Topology, europe: Plan) -> None:
+    """A build that is replaced under its old name is new software all the same; an image too, where it is booted."""
+    release = flagship.releases["engine-0-1-0"]
+    assert release.arm64
+    build = release.arm64.model_copy(update={"sha256": "1" * 64})
+    releases = {**flagship.releases, "engine-0-1-0": release.model_copy(update={"arm64": build})}
+    found = judge_change(europe, plan(flagship.model_copy(update={"releases": releases})))
+    assert (found.stops, len(found.rollout)) == ((), 7)
+    images = {**flagship.images, "aws/eu-west-3": Images(x86_64="ami-1")}
+    assert judge_change(europe, plan(flagship.model_copy(update={"images": images}))).rollout == ("validator-par",)
