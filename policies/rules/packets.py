@@ -91,7 +91,8 @@ _READERS: Mapping[str, Callable[[Resource], Iterator[Opening]]] = {
 
 def _between(protocol: Any, first: Any, last: Any, sources: list[Any]) -> Opening:
     known = isinstance(first, int) and isinstance(last, int) and protocol not in ("-1", "all", UNKNOWN)
-    ports = f"{first}-{last}" if known else f"0-{PORT_MAX}"
+    whole = not known or first < 0  # every type of ICMP is -1
+    ports = f"0-{PORT_MAX}" if whole else f"{first}-{last}"
     return _opening(str(protocol), ports, to_anybody=_anybody(sources))
 
 

@@ -148,7 +148,8 @@ def policy_of(*actions: str) -> str:
 
 def _open_ports_passing(name: str, options: ResourceOptions) -> None:
     orders = {"protocol": "tcp", "from_port": 8443, "to_port": 8443, "cidr_blocks": ["0.0.0.0/0"]}
-    group(name, options, [orders])
+    pings = {"protocol": "icmp", "from_port": -1, "to_port": -1, "cidr_blocks": ["10.128.0.0/9"]}
+    group(name, options, [orders, pings])
     lab_host(f"{name}-lab", options)
     aws.vpc.SecurityGroupIngressRule(
         f"{name}-rule",
