@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import googleapiclient
+import googleapiclient  # type: ignore[import-untyped]  # it has no stubs
 
 from offline import UNKNOWN, Resource, Secret
 

@@ -48,32 +48,37 @@ def joined() -> Recording:
 
 def declared(given: Plan, config: Mapping[str, str] = CONTACTS, **args: Any) -> Recording:
     """A venue at Google alone, at preview."""
+    return offline.record(lambda: build(given, **args), project="diversite", stack="google", config=config)
+
+
+def build(given: Plan, **args: Any) -> None:
+    """What the program does with a venue at Google alone."""
     wanted = {"plan": given, "substrate": "cloud", "owner": "diversite/google", "accounts": ACCOUNTS, **args}
-
-    def program() -> None:
-        Venue(given.venue, VenueArgs(**wanted))
-
-    return offline.record(program, project="diversite", stack="google", config=config)
+    Venue(given.venue, VenueArgs(**wanted))
 
 
 def ends(given: Plan, accounts: Mapping[str, str] = ACCOUNTS) -> Recording:
     """Google's ends of every private path of a plan."""
+    return offline.record(lambda: build_ends(given, accounts), project="diversite", stack="google")
 
-    class Root(Component):
-        def __init__(self) -> None:
-            super().__init__("root")
-            args = FoundationArgs(plan=given, owner="diversite/google", accounts=accounts)
-            ground = Foundation("foundation-gcp", args, self.child())
-            for underlay, region in google_ends(given):
-                secrets = [pulumi.Output.from_input(f"{SECRET}-{number}") for number, _ in enumerate(underlay.tunnels)]
-                made = AttachmentArgs(plan=given, underlay=underlay, region=region, foundation=ground, secrets=secrets)
-                end = Attachment(f"{underlay.name}-{region.name}", made, self.child())
-                end.join({name: pulumi.Output.from_input(address) for name, address in FAR_ADDRESSES.items()})
 
-    def program() -> None:
-        Root()
+def build_ends(given: Plan, accounts: Mapping[str, str] = ACCOUNTS) -> None:
+    """What the program does with Google's ends of every private path of a plan."""
+    Ends(given, accounts)
 
-    return offline.record(program, project="diversite", stack="google")
+
+class Ends(Component):
+    """Google's ends of private paths, introduced to others that nobody made."""
+
+    def __init__(self, given: Plan, accounts: Mapping[str, str]) -> None:
+        super().__init__("ends")
+        args = FoundationArgs(plan=given, owner="diversite/google", accounts=accounts)
+        ground = Foundation("foundation-gcp", args, self.child())
+        for underlay, region in google_ends(given):
+            secrets = [pulumi.Output.from_input(f"{SECRET}-{number}") for number, _ in enumerate(underlay.tunnels)]
+            made = AttachmentArgs(plan=given, underlay=underlay, region=region, foundation=ground, secrets=secrets)
+            end = Attachment(f"{underlay.name}-{region.name}", made, self.child())
+            end.join({name: pulumi.Output.from_input(address) for name, address in FAR_ADDRESSES.items()})
 
 
 def google_ends(given: Plan) -> Iterator[tuple[Underlay, Region]]:
