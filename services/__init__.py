@@ -13,7 +13,22 @@ from __future__ import annotations
 
 from diversite.errors import PlanError
 from diversite.plan import Host, Plan
-from services import alertmanager, bird, blackbox, cometbft, engine, firewall, haproxy, prometheus, sysctl
+from services import (
+    alertmanager,
+    bird,
+    blackbox,
+    cometbft,
+    engine,
+    etcd,
+    firewall,
+    haproxy,
+    nats,
+    passive,
+    patroni,
+    prometheus,
+    store_proxy,
+    sysctl,
+)
 from services.facts import Facts, ValidatorKeys
 from services.service import Paths, PathsOf, Ready, Service
 
@@ -39,22 +54,24 @@ def needs_keys(host: Host) -> bool:
 def services_of(plan: Plan, host: Host, paths: PathsOf, facts: Facts | None = None) -> tuple[Service, ...]:
     """Everything that runs on a host, in start order; `PlanError` where `facts` are needed and missing."""
     match host.role:
-        case "gateway":
-            return (bird.service(plan, host, paths(bird.NAME)),)
         case "validator":
             return (cometbft.service(plan, host, paths(cometbft.NAME), _required(facts, host)),)
-        case "engine":
-            return (engine.service(plan, host, paths(engine.NAME)),)
-        case "entry":
-            return (haproxy.service(plan, host, paths(haproxy.NAME)),)
-        case "store" | "queue" | "passive":
-            return ()
         case "monitor":
-            return (
-                blackbox.service(host, paths(blackbox.NAME)),
-                alertmanager.service(plan, host, paths(alertmanager.NAME)),
-                prometheus.service(plan, host, paths(prometheus.NAME)),
-            )
+            first = blackbox.service(host, paths(blackbox.NAME))
+            return (first, *(it.service(plan, host, paths(it.NAME)) for it in (alertmanager, prometheus)))
+        case role:
+            return tuple(it.service(plan, host, paths(it.NAME)) for it in _PROGRAMS[role])
+
+
+_PROGRAMS = {
+    "gateway": (bird,),
+    "engine": (engine,),
+    "entry": (haproxy,),
+    "store": (etcd, patroni),
+    "queue": (nats,),
+    "passive": (store_proxy, passive),
+}
+"""The programs of the other roles, in start order."""
 
 
 def _required(facts: Facts | None, host: Host) -> Facts:

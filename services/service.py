@@ -51,3 +51,5 @@ class Service:
     ready: Ready
     restart: bool = True
     """Whether the supervisor starts it again when it ends."""
+    user: str = ""
+    """The account it runs as where it refuses to run as root; empty where the substrate may choose."""

@@ -131,7 +131,7 @@ class Machine(Component):
                 world=self._world.id,
                 host=self.host.id,
                 name=name,
-                command=rendered.apply(lambda known: list(known.command)),
+                command=rendered.apply(_command),
                 files=rendered.apply(lambda known: dict(known.files)),
                 environment=rendered.apply(lambda known: {**SHARED_CORES, **known.environment}),
                 ready=rendered.apply(_ready),
@@ -142,6 +142,12 @@ class Machine(Component):
                 self.child([self.host, *after]), pulumi.ResourceOptions(ignore_changes=self._held)
             ),
         )
+
+
+def _command(service: Service) -> list[str]:
+    """What refuses to run as root becomes another user, in a namespace in which that user stands for the lab's root."""
+    user = ("unshare", "--user", f"--map-user={service.user}", f"--map-group={service.user}", "--")
+    return [*(user if service.user else ()), *service.command]
 
 
 def _ready(service: Service) -> ServiceReady:

@@ -1,0 +1,51 @@
+"""The reference active-passive engine: one member works while it holds the lease, the others follow the store."""
+
+from __future__ import annotations
+
+import json
+
+from diversite import ports
+from diversite.plan import Host, Plan
+from services.cometbft import ORDER_BYTES_MAX
+from services.engine import ACKNOWLEDGE_SECONDS_MAX
+from services.etcd import endpoints
+from services.patroni import DATABASE, ROLE
+from services.service import Paths, Ready, Service
+
+NAME = "passive"
+
+
+def service(plan: Plan, host: Host, paths: Paths) -> Service:
+    """The engine's process: its entrance on every member, its work on the one with the lease."""
+    path = f"{paths.etc}/passive.json"
+    return Service(
+        name=NAME,
+        command=("python", "-m", "workloads.passive", "--config", path),
+        files={path: config(plan, host)},
+        ready=Ready(kind="tcp", address=f"{host.address}:{ports.ENGINE_HTTP}"),
+    )
+
+
+def config(plan: Plan, host: Host) -> str:
+    """`passive.json`: where it listens, its store, its queue and its lease."""
+    engine = next(engine for engine in plan.keepings.engines.values() if host.name in engine.members)
+    store, queue = plan.keepings.stores[engine.store], plan.keepings.queues[engine.queue]
+    settings = {
+        "engine": engine.name,
+        "member": host.name,
+        "site": host.site,
+        "preferred": host.name == next(iter(engine.members)),
+        "http": f"{host.address}:{ports.ENGINE_HTTP}",
+        "store": f"host=127.0.0.1 port={ports.STORE_PROXY} dbname={DATABASE} user={ROLE}",
+        "etcd": endpoints(plan, store),
+        "queue": [f"nats://{plan.hosts[name].address}:{ports.NATS_CLIENT}" for name in queue.members],
+        "stream": f"{queue.name}-{engine.name}",
+        "replicas": queue.replicas,
+        "messages_max": queue.messages_max,
+        "lease_seconds": engine.timing.lease_seconds,
+        "renew_ms": engine.timing.renew_ms,
+        "order_bytes_max": ORDER_BYTES_MAX,
+        "acknowledge_seconds_max": ACKNOWLEDGE_SECONDS_MAX,
+        "markets": {name: {"tick": it.tick, "lot": it.lot} for name, it in plan.topology.markets.items()},
+    }
+    return json.dumps(settings, indent=2) + "\n"

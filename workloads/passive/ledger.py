@@ -1,0 +1,191 @@
+"""The ledger: what was applied, and what it did, in one transaction that only the newest lease-holder can commit.
+
+    engine      one row an engine: the fencing token (epoch), the last applied sequence of the queue, the last height
+    journal     every batch as it was carried out: whoever follows it has the same books
+    outcomes    the first outcome of every order key, for good
+    snapshots   the newest whole states, so that a follower need not read the journal from its beginning
+
+A primary of the store confirms only what a standby has too. A connection that breaks in COMMIT leaves it open whether
+the batch is there: whoever goes on reads the ledger first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+
+from workloads.engine.orders import Code
+from workloads.engine.outcomes import Outcome
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS engine (
+    name text PRIMARY KEY, epoch bigint NOT NULL, sequence bigint NOT NULL, height bigint NOT NULL);
+CREATE TABLE IF NOT EXISTS journal (
+    engine text NOT NULL REFERENCES engine (name), height bigint NOT NULL, epoch bigint NOT NULL,
+    sequence bigint NOT NULL, time_ns bigint NOT NULL, orders bytea[] NOT NULL, state_hash bytea NOT NULL,
+    PRIMARY KEY (engine, height));
+CREATE TABLE IF NOT EXISTS outcomes (
+    engine text NOT NULL REFERENCES engine (name), identity text NOT NULL, height bigint NOT NULL,
+    index integer NOT NULL, code integer NOT NULL, filled bigint NOT NULL, notional numeric NOT NULL,
+    remaining bigint NOT NULL, body bytea NOT NULL, PRIMARY KEY (engine, identity));
+CREATE TABLE IF NOT EXISTS snapshots (
+    engine text NOT NULL REFERENCES engine (name), height bigint NOT NULL, sequence bigint NOT NULL,
+    parts bytea[] NOT NULL, PRIMARY KEY (engine, height));
+"""
+SNAPSHOTS_KEPT = 2
+
+
+class Fenced(Exception):  # noqa: N818  it is an answer, not a fault
+    """Another member has a newer lease: nothing was written."""
+
+
+class UnreplicatedError(ConnectionError):
+    """The store would confirm what no standby has."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """Orders that are carried out together."""
+
+    height: int
+    sequence: int
+    """Of its last order in the queue."""
+    time_ns: int
+    orders: tuple[bytes, ...]
+    state_hash: bytes
+    """Of the state after it: a follower that comes to another one stops."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """A whole state, and how far in the queue it is."""
+
+    sequence: int
+    parts: list[bytes]
+
+
+class Ledger:
+    """One connection to the ledger's primary, for one engine."""
+
+    def __init__(self, connection: psycopg.AsyncConnection, engine: str) -> None:
+        self._connection = connection
+        self._engine = engine
+
+    @classmethod
+    async def connect(cls, address: str, engine: str, seconds_max: int = 3) -> Ledger:
+        """A connection, with the tables there; psycopg.OperationalError where there is no primary."""
+        options = f"connect_timeout={seconds_max} tcp_user_timeout={seconds_max * 1000} application_name={engine}"
+        connection = await psycopg.AsyncConnection.connect(f"{address} {options}", autocommit=True)
+        ledger = cls(connection, engine)
+        await ledger._prepare()
+        return ledger
+
+    async def close(self) -> None:
+        """Give the connection up."""
+        await self._connection.close()
+
+    async def take(self, token: int) -> int:
+        """Fence everyone with an older token; the applied sequence. Fenced where a newer one was there."""
+        query = "UPDATE engine SET epoch = %s WHERE name = %s AND epoch <= %s RETURNING sequence"
+        await self._require_standbys()
+        row = await self._one(query, token, self._engine, token)
+        if row is None:
+            raise Fenced
+        return int(str(row[0]))
+
+    async def commit(self, token: int, before: int, batch: Batch, outcomes: Sequence[tuple[str, Outcome]]) -> None:
+        """Write a batch and all that it did, if the token is the newest and nothing was applied since `before`."""
+        await self._require_standbys()
+        row = (self._engine, batch.height, token, batch.sequence, batch.time_ns, list(batch.orders), batch.state_hash)
+        async with self._connection.transaction(), self._connection.cursor() as cursor:
+            await cursor.execute(
+                "UPDATE engine SET sequence = %s, height = %s WHERE name = %s AND epoch = %s AND sequence = %s",
+                (batch.sequence, batch.height, self._engine, token, before),
+            )
+            if cursor.rowcount != 1:
+                raise Fenced
+            await cursor.execute("INSERT INTO journal VALUES (%s, %s, %s, %s, %s, %s, %s)", row)
+            rows = [(self._engine, identity, *_columns(outcome)) for identity, outcome in outcomes]
+            await cursor.executemany("INSERT INTO outcomes VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)", rows)
+
+    async def journal(self, after: int, most: int = 500) -> list[Batch]:
+        """The batches that follow a height, in order."""
+        async with self._connection.cursor() as cursor:
+            await cursor.execute(
+                "SELECT height, sequence, time_ns, orders, state_hash FROM journal "
+                "WHERE engine = %s AND height > %s ORDER BY height LIMIT %s",
+                (self._engine, after, most),
+            )
+            return [
+                Batch(height=row[0], sequence=row[1], time_ns=row[2], orders=tuple(row[3]), state_hash=row[4])
+                for row in await cursor.fetchall()
+            ]
+
+    async def decided(self, identities: Sequence[str]) -> dict[str, Outcome]:
+        """The outcomes that some order keys have already."""
+        async with self._connection.cursor() as cursor:
+            await cursor.execute(
+                "SELECT identity, height, index, code, filled, notional, remaining, body FROM outcomes "
+                "WHERE engine = %s AND identity = ANY(%s)",
+                (self._engine, list(identities)),
+            )
+            return {row[0]: _outcome(row[1:]) for row in await cursor.fetchall()}
+
+    async def keep(self, height: int, snapshot: Snapshot) -> None:
+        """Keep a whole state, and forget older ones."""
+        async with self._connection.transaction(), self._connection.cursor() as cursor:
+            await cursor.execute(
+                "INSERT INTO snapshots VALUES (%s, %s, %s, %s) ON CONFLICT DO NOTHING",
+                (self._engine, height, snapshot.sequence, snapshot.parts),
+            )
+            await cursor.execute(
+                "DELETE FROM snapshots WHERE engine = %s AND height NOT IN "
+                "(SELECT height FROM snapshots WHERE engine = %s ORDER BY height DESC LIMIT %s)",
+                (self._engine, self._engine, SNAPSHOTS_KEPT),
+            )
+
+    async def snapshot(self) -> Snapshot | None:
+        """The newest whole state; None before the first."""
+        row = await self._one(
+            "SELECT sequence, parts FROM snapshots WHERE engine = %s ORDER BY height DESC LIMIT 1", self._engine
+        )
+        return Snapshot(sequence=row[0], parts=list(row[1])) if row else None
+
+    async def _require_standbys(self) -> None:
+        """Patroni's strict mode holds only once a standby was there: a newborn primary confirms alone."""
+        row = await self._one("SELECT current_setting('synchronous_standby_names')")
+        if not (row and row[0]):
+            raise UnreplicatedError("the store's primary waits for no standby: nothing is written before one is there")
+
+    async def _prepare(self) -> None:
+        async with self._connection.cursor() as cursor:
+            await cursor.execute("SELECT to_regclass('snapshots') IS NOT NULL")
+            row = await cursor.fetchone()
+            if not (row and row[0]):
+                await cursor.execute(SCHEMA)
+            await cursor.execute("INSERT INTO engine VALUES (%s, 0, 0, 0) ON CONFLICT DO NOTHING", (self._engine,))
+
+    async def _one(self, query: str, *values: object) -> tuple[object, ...] | None:
+        async with self._connection.cursor() as cursor:
+            await cursor.execute(query, values)  # type: ignore[arg-type]  # every query here is a literal
+            return await cursor.fetchone()
+
+
+def _columns(outcome: Outcome) -> tuple[object, ...]:
+    return (
+        outcome.height,
+        outcome.index,
+        int(outcome.code),
+        outcome.filled,
+        outcome.notional,
+        outcome.remaining,
+        outcome.body,
+    )
+
+
+def _outcome(row: Sequence[Any]) -> Outcome:
+    height, index, code, filled, notional, remaining, body = row
+    return Outcome(height, index, Code(code), filled, int(notional), remaining, bytes(body))

@@ -1,0 +1,148 @@
+"""The order queue: one sequence of orders in NATS JetStream, held while nobody can carry them out.
+
+Its acknowledgement to us says that a majority of its members has an order on disk. Ours to it decides nothing: what was
+applied is what the ledger says, and a worker reads on from there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+
+import nats
+from nats.aio.client import Client
+from nats.errors import Error as NatsError
+from nats.errors import TimeoutError as NatsTimeout
+from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy, DiscardPolicy, StorageType, StreamConfig
+from nats.js.client import JetStreamContext
+from nats.js.errors import APIError, NotFoundError
+
+Unreachable = (NatsError, OSError, TimeoutError)
+"""What the client raises where the queue does not answer."""
+FULL = 10077
+"""JetStream's error code for a message over the stream's limit (server, errors.json)."""
+
+
+class QueueFull(Exception):  # noqa: N818  it is an answer, not a fault
+    """No order more is taken until some were carried out."""
+
+
+class Gap(Exception):  # noqa: N818  it is an answer, not a fault
+    """The consumer skipped a sequence: read anew from the ledger's."""
+
+
+class Queue:
+    """The stream of one engine's orders."""
+
+    def __init__(self, client: Client, stream: str, engine: str) -> None:
+        self._client = client
+        self._stream, self._subject = stream, f"orders.{engine}"
+        self._jetstream = client.jetstream(timeout=3)
+        self._subscription: JetStreamContext.PullSubscription | None = None
+        self._next = 0
+
+    @classmethod
+    async def connect(cls, servers: Sequence[str], stream: str, engine: str, name: str) -> Queue:
+        """A connection that comes back by itself."""
+        client = await nats.connect(
+            servers=list(servers),
+            name=name,
+            max_reconnect_attempts=-1,
+            reconnect_time_wait=0.25,
+            connect_timeout=2,
+            ping_interval=1,
+            max_outstanding_pings=2,
+            allow_reconnect=True,
+        )
+        return cls(client, stream, engine)
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether a server of the queue answers."""
+        return bool(self._client.is_connected)
+
+    async def prepare(self, replicas: int, messages_max: int) -> None:
+        """Make the stream where it is missing: files, replicated, and a refusal instead of forgetting."""
+        wanted = StreamConfig(
+            name=self._stream,
+            subjects=[self._subject],
+            storage=StorageType.FILE,
+            num_replicas=replicas,
+            max_msgs=messages_max,
+            discard=DiscardPolicy.NEW,
+            duplicate_window=120,
+        )
+        try:
+            await self._jetstream.stream_info(self._stream)
+        except NotFoundError:
+            await self._jetstream.add_stream(config=wanted)
+
+    async def publish(self, identity: str, order: bytes) -> int:
+        """Its sequence, once a majority has it on disk. QueueFull; Unreachable, and then nobody knows."""
+        try:
+            taken = await self._jetstream.publish(self._subject, order, headers={"Nats-Msg-Id": identity})
+        except APIError as error:
+            if error.err_code == FULL:
+                raise QueueFull from None
+            raise
+        return taken.seq
+
+    async def read(self, after: int, most: int, seconds_max: float) -> list[tuple[int, int, bytes]]:
+        """Orders that follow a sequence: (sequence, nanoseconds since 1970 when taken, bytes); empty after a wait."""
+        subscription = await self._subscribed(after)
+        try:
+            messages = await subscription.fetch(most, timeout=seconds_max)
+        except NatsTimeout:
+            await self._rewind_if_deaf(after)
+            return []
+        found = [
+            (message.metadata.sequence.stream, int(message.metadata.timestamp.timestamp() * 1e9), message.data)
+            for message in messages
+        ]
+        for sequence, _, _ in found:
+            if sequence != self._next:
+                await self.rewind()
+                raise Gap(f"sequence {sequence} where {self._next} was due")
+            self._next += 1
+        return found
+
+    async def _rewind_if_deaf(self, after: int) -> None:
+        """A consumer dies with its server, without a word: begin anew where the stream has what it did not give."""
+        state = (await self._jetstream.stream_info(self._stream)).state
+        if state.last_seq > after and state.messages:
+            await self.rewind()
+
+    async def rewind(self) -> None:
+        """Let the next `read` begin anew."""
+        subscription, self._subscription = self._subscription, None
+        if subscription:
+            with contextlib.suppress(*Unreachable):
+                await subscription.unsubscribe()
+
+    async def forget(self, through: int) -> None:
+        """Make room: orders up to a sequence are in the ledger."""
+        await self._jetstream.purge_stream(self._stream, seq=through + 1)
+
+    async def waiting(self) -> int:
+        """How many orders the stream holds."""
+        return (await self._jetstream.stream_info(self._stream)).state.messages
+
+    async def close(self) -> None:
+        """End the connection."""
+        with contextlib.suppress(*Unreachable):
+            await self._client.close()
+
+    async def _subscribed(self, after: int) -> JetStreamContext.PullSubscription:
+        if self._subscription is None or self._next != after + 1:
+            await self.rewind()
+            wanted = ConsumerConfig(
+                ack_policy=AckPolicy.NONE,
+                deliver_policy=DeliverPolicy.BY_START_SEQUENCE,
+                opt_start_seq=after + 1,
+                num_replicas=1,
+                mem_storage=True,
+                inactive_threshold=30,
+            )
+            self._subscription = await self._jetstream.pull_subscribe(self._subject, stream=self._stream, config=wanted)
+            self._next = after + 1
+        return self._subscription

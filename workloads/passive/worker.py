@@ -1,0 +1,262 @@
+"""One member's part: it follows the ledger; with the lease, it carries orders out from the queue.
+
+Nothing here counts on a pause being short. A worker that sleeps through the end of its lease and wakes up has a token
+that the ledger refuses; whatever it then knows is read anew. A COMMIT without an answer is settled the same way.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import psycopg
+
+from workloads.engine import orders
+from workloads.engine.orders import Refused
+from workloads.engine.outcomes import Outcome
+from workloads.engine.state import BlockResult, State
+from workloads.passive import queue as queueing
+from workloads.passive.lease import Held, Lease
+from workloads.passive.ledger import Batch, Fenced, Ledger, Snapshot
+from workloads.passive.queue import Gap, Queue, QueueFull
+from workloads.passive.settings import Settings
+
+Role = Literal["starting", "follows", "works"]
+
+FOLLOW_SECONDS = 0.1
+"""How often a follower looks for new batches."""
+READ_SECONDS_MAX = 0.25
+"""How long a worker waits for an order before it looks at its lease again."""
+RETRY_SECONDS = 0.2
+FIRST_TRY_SECONDS = 4.0
+"""How long the preferred member has to itself where nobody ever had the lease."""
+FORGET_EVERY_BATCHES = 50
+
+log = logging.getLogger("workloads.passive")
+
+
+class Diverged(Exception):  # noqa: N818  it is a fault that no retry mends
+    """The books after a batch are not those that its author had: this member may not go on."""
+
+
+@dataclass(slots=True)
+class Standing:
+    """Where a member is."""
+
+    role: Role = "starting"
+    sequence: int = 0
+    taken_over: int = 0
+    fenced: int = 0
+    obstacle: str = "it has not reached the ledger yet"
+    """Why it cannot take orders; empty while it can."""
+
+
+class Reading(NamedTuple):
+    """Orders from the queue, to be carried out together."""
+
+    sequence: int
+    """Of the last one."""
+    time_ns: int
+    """When the queue took the first one."""
+    orders: list[bytes]
+
+
+class Worker:
+    """Keeps one state in step with the ledger, and carries orders out while it holds the lease."""
+
+    def __init__(self, settings: Settings, lease: Lease, on_outcome: Callable[[str, Outcome], None]) -> None:
+        self.standing = Standing()
+        self.state = State(settings.rules, settings.engine, {})
+        self._settings = settings
+        self._lease = lease
+        self._on_outcome = on_outcome
+        self._queue: Queue | None = None
+        self._ledger: Ledger | None = None
+
+    async def run(self) -> None:
+        """Follow and work for good; Diverged ends it."""
+        renewing = asyncio.create_task(self._renew())
+        try:
+            while True:
+                await self._safely(self._turn)
+        finally:
+            renewing.cancel()
+            with contextlib.suppress(Exception):
+                await self._lease.give_up()
+            await self._disconnect()
+
+    async def publish(self, identity: str, order: bytes) -> None:
+        """Hand an order to the queue. QueueFull; ConnectionError where it does not answer."""
+        if self._queue is None:
+            raise ConnectionError("the queue was not reached yet")
+        await self._queue.publish(identity, order)
+
+    @property
+    def obstacle(self) -> str:
+        """Why no order could be taken here; empty while one could. A lost ledger is none: orders wait in the queue."""
+        if self._queue is None:
+            return "the queue was not reached yet"
+        return "" if self._queue.is_connected else "the queue does not answer"
+
+    def decided(self, identity: str) -> Outcome | None:
+        """The outcome of an order key that this member knows of; older ones the ledger has, and the worker asks it."""
+        return self.state.outcomes.find(identity)
+
+    async def _turn(self) -> None:
+        ledger, queue = await self._connected()
+        await self._follow(ledger)
+        self.standing.obstacle = ""
+        held = self._lease.held
+        if held is None:
+            self.standing.role = "follows"
+            held = await self._taken()
+        if held is None:
+            await asyncio.sleep(FOLLOW_SECONDS)
+        else:
+            await self._work(ledger, queue, held)
+
+    async def _connected(self) -> tuple[Ledger, Queue]:
+        if self._queue is None:
+            made = await Queue.connect(
+                self._settings.queue, self._settings.stream, self._settings.engine, self._settings.member
+            )
+            await made.prepare(self._settings.replicas, self._settings.messages_max)
+            self._queue = made
+        if self._ledger is None:
+            self._ledger = await Ledger.connect(self._settings.store, self._settings.engine)
+            if not self.state.height:
+                await self._restore(self._ledger)
+        return self._ledger, self._queue
+
+    async def _restore(self, ledger: Ledger) -> None:
+        if kept := await ledger.snapshot():
+            self.state, self.standing.sequence = State.restored(kept.parts), kept.sequence
+
+    async def _follow(self, ledger: Ledger) -> None:
+        """Carry out what the ledger has and this member has not."""
+        while batches := await ledger.journal(self.state.height):
+            for batch in batches:
+                result = self.state.execute(batch.height, batch.time_ns, list(batch.orders))
+                if result.app_hash != batch.state_hash:
+                    raise Diverged(f"batch {batch.height}: {result.app_hash.hex()} and not {batch.state_hash.hex()}")
+                self.standing.sequence = batch.sequence
+                self._tell(result)
+
+    async def _taken(self) -> Held | None:
+        if not self._settings.preferred and not self.state.height and self.standing.taken_over == 0:
+            await asyncio.sleep(FIRST_TRY_SECONDS if await self._lease.holder() is None else 0)
+        return self._lease.held if await self._lease.take() else None
+
+    async def _work(self, ledger: Ledger, queue: Queue, held: Held) -> None:
+        """Fence everyone before, read what they still committed, and go on from there."""
+        await ledger.take(held.token)
+        await self._follow(ledger)
+        self.standing.role = "works"
+        self.standing.taken_over += 1
+        log.info("%s works from sequence %d with token %d", self._settings.member, self.standing.sequence, held.token)
+        await queue.rewind()
+        while self._lease.held == held:
+            await self._batch(ledger, queue, held)
+
+    async def _batch(self, ledger: Ledger, queue: Queue, held: Held) -> None:
+        read = await queue.read(self.standing.sequence, self._settings.batch_max, READ_SECONDS_MAX)
+        if not read:
+            return
+        new = await self._new(ledger, [data for _, _, data in read])
+        await self._commit(ledger, held, Reading(read[-1][0], read[0][1], new))
+        await self._housekeeping(ledger, queue)
+
+    async def _new(self, ledger: Ledger, found: list[bytes]) -> list[bytes]:
+        """The orders without an outcome: the queue's own memory of what it had is two minutes long."""
+        by_identity = {identity: order for order in found if (identity := _identity(order, self._settings))}
+        known = await ledger.decided(list(by_identity))
+        for identity, outcome in known.items():
+            self._on_outcome(identity, outcome)
+        return [order for identity, order in by_identity.items() if identity not in known]
+
+    async def _commit(self, ledger: Ledger, held: Held, read: Reading) -> None:
+        height, before = self.state.height + 1, self.standing.sequence
+        result = self.state.execute(height, read.time_ns, read.orders)
+        batch = Batch(
+            height=height,
+            sequence=read.sequence,
+            time_ns=read.time_ns,
+            orders=tuple(read.orders),
+            state_hash=result.app_hash,
+        )
+        outcomes = [(it.identity, it.outcome) for it in result.results if it.outcome]
+        try:
+            await ledger.commit(held.token, before, batch, outcomes)
+        except BaseException:
+            await self._forget_state()  # it is ahead of the ledger, or nobody knows
+            raise
+        self.standing.sequence = read.sequence
+        self._tell(result)
+
+    async def _housekeeping(self, ledger: Ledger, queue: Queue) -> None:
+        height = self.state.height
+        if height % self._settings.snapshot_every_batches == 0:
+            await ledger.keep(height, Snapshot(sequence=self.standing.sequence, parts=self.state.parts()))
+        if height % FORGET_EVERY_BATCHES == 0:
+            await queue.forget(self.standing.sequence)
+
+    async def _forget_state(self) -> None:
+        self.state = State(self._settings.rules, self._settings.engine, {})
+        self.standing.sequence = 0
+
+    def _tell(self, result: BlockResult) -> None:
+        for item in result.results:
+            if item.outcome:
+                self._on_outcome(item.identity, item.outcome)
+
+    async def _renew(self) -> None:
+        while True:
+            await asyncio.sleep(self._settings.renew_ms / 1000)
+            with contextlib.suppress(ConnectionError):
+                if self._lease.held:
+                    await self._lease.renew()
+
+    async def _safely(self, step: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await step()
+        except Fenced:
+            self.standing.fenced += 1
+            self._step_down("another member has the lease")
+            await self._lease.give_up()
+        except Gap as gap:
+            log.warning("%s", gap)
+        except (psycopg.Error, ConnectionError, *queueing.Unreachable) as error:
+            self._step_down(f"{type(error).__name__}: {error}"[:200])
+            await self._disconnect_ledger()
+            await asyncio.sleep(RETRY_SECONDS)
+
+    def _step_down(self, obstacle: str) -> None:
+        if self.standing.role == "works":
+            log.warning("%s works no more: %s", self._settings.member, obstacle)
+        self.standing.role, self.standing.obstacle = "follows", obstacle
+
+    async def _disconnect_ledger(self) -> None:
+        ledger, self._ledger = self._ledger, None
+        if ledger:
+            with contextlib.suppress(Exception):
+                await ledger.close()
+
+    async def _disconnect(self) -> None:
+        await self._disconnect_ledger()
+        if self._queue:
+            await self._queue.close()
+
+
+def _identity(order: bytes, settings: Settings) -> str:
+    """The key of an order; empty for what is none, which is passed over."""
+    try:
+        return orders.identity(orders.decode(order, settings.order_bytes_max))
+    except Refused:
+        return ""
+
+
+__all__ = ["Diverged", "QueueFull", "Standing", "Worker"]
