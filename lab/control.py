@@ -13,12 +13,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from ipaddress import IPv4Interface
+from ipaddress import IPv4Interface, IPv4Network
 from pathlib import Path
 from typing import Any
 
 from diversite.errors import LabError
-from lab import commands, service, supervision, wire, world
+from lab import clock, commands, disk, service, supervision, wire, world
 from lab import host as hosts
 from lab.files import JsonObject, read_json
 from lab.inputs import WireInputs
@@ -161,6 +161,53 @@ def start_host(lab: str, host: str) -> None:
     found = _with_host(lab, host)
     for name in service.names(found, host):
         supervision.start(found, service.unit(host, name))
+
+
+def fill_disk(lab: str, host: str, leave_bytes: int = 0) -> int:
+    """Take the room on a host's disk but for so much; how many bytes can still be written. Needs root."""
+    return disk.fill(_with_host(lab, host), host, leave_bytes)
+
+
+def drain_disk(lab: str, host: str) -> None:
+    """Give back the room that was taken."""
+    disk.drain(_with_host(lab, host), host)
+
+
+def slow_disk(lab: str, host: str, writes_per_second: int) -> None:
+    """Let a host's disk take only so many writes a second; 0 takes the limit off. Needs root."""
+    disk.slow(_with_host(lab, host), host, writes_per_second)
+
+
+def keep_disk(lab: str, host: str) -> None:
+    """Keep a copy of a host's disk as it is now, for `swap_disk`. Needs root."""
+    disk.keep(_with_host(lab, host), host)
+
+
+def swap_disk(lab: str, host: str) -> None:
+    """End all of a host's processes, keep them down, and exchange its disk for the copy that was kept."""
+    found = _with_host(lab, host)
+    kill_host(lab, host)
+    for name in service.names(found, host):
+        supervision.stop(found, service.unit(host, name))  # one that had ended may be about to start again
+    disk.swap(found, host)
+
+
+def move_clock(lab: str, host: str, seconds: float) -> int:
+    """Set what a host's processes read as the time of day so far off the truth; how many do. Needs root.
+
+    What the host starts later reads the true time until this is called again.
+    """
+    return clock.move(_with_host(lab, host).processes(host), seconds)
+
+
+def refuse(lab: str, host: str, sources: Iterable[IPv4Network]) -> None:
+    """Drop, unseen by the sender, what comes to a host or through it from these networks; from none: nothing more."""
+    hosts.refuse(_with_host(lab, host), host, sources)
+
+
+def refused_packets(lab: str, host: str) -> int:
+    """How many packets a host has dropped since it began to refuse."""
+    return hosts.refused_packets(_with_host(lab, host), host)
 
 
 def cut_wires(lab: str, wires: Iterable[str], way: str = "both") -> None:

@@ -6,24 +6,24 @@ second joins them. A host's record is written last, so a host without a record w
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
 import hashlib
+import json
 import os
 import shutil
 import threading
 from collections import defaultdict
 from collections.abc import Iterable
+from ipaddress import IPv4Network
 from pathlib import Path
 
 from diversite.errors import LabError
-from lab import commands
+from lab import commands, disk
 from lab.files import JsonObject, read_json, write_json
 from lab.inputs import HostInputs, Network
-from lab.layout import INSIDE
-from lab.world import World, make_image, wait_until
+from lab.world import World, wait_until
 
 ENDING_SECONDS_MAX = 5.0
+_REFUSING = "lab_refused"
 _QUIET = {
     "net.ipv6.conf.all.disable_ipv6": "1",
     "net.ipv6.conf.default.disable_ipv6": "1",
@@ -79,11 +79,7 @@ def delete(world: World, name: str) -> None:
     if world.has_namespace(name):
         _delete_links(world, name)
         world.run(["ip", "netns", "delete", name])
-    data = INSIDE / "hosts" / name / "data"
-    if world.is_mounted(data):
-        world.run(["umount", "--lazy", str(data)])
-    with contextlib.suppress(OSError):  # a host without a disk
-        world.seen(world.layout.inside(world.layout.image(name))).unlink()
+    disk.unmount(world, name)
     shutil.rmtree(world.layout.host(name), ignore_errors=True)
 
 
@@ -118,38 +114,30 @@ def end_processes(world: World, name: str) -> None:
 
 
 def apply_firewall(world: World, name: str) -> None:
-    """Put the host's rules and the cuts of its wires in place, in one step."""
+    """Put the host's rules, the cuts of its wires and what it refuses from others in place, in one step."""
     record = require(world, name)
-    rules = "flush ruleset\n" + (record.get("firewall") or "") + "\n" + _cuts(world, name)
+    rules = "flush ruleset\n" + (record.get("firewall") or "") + "\n" + _cuts(world, name) + _refused(world, name)
     world.run(["nft", "-f", "-"], host=name, stdin=rules)
 
 
-def sync_data(world: World, name: str) -> None:
-    """Write a host's disk down, so that what was just laid there survives a power cut."""
-    data = INSIDE / "hosts" / name / "data"
-    if world.is_mounted(data):
-        descriptor = os.open(world.seen(data), os.O_RDONLY)
-        ctypes.CDLL(None).syncfs(descriptor)
-        os.close(descriptor)
+def refuse(world: World, name: str, sources: Iterable[IPv4Network]) -> None:
+    """Drop, unseen by the sender, what comes to a host or through it from these networks; from none: nothing more."""
+    write_json(_refusals(world, name), {"sources": sorted(map(str, sources))})
+    apply_firewall(world, name)
+
+
+def refused_packets(world: World, name: str) -> int:
+    """How many packets a host has dropped since it began to refuse."""
+    listed = json.loads(world.run(["nft", "--json", "list", "ruleset"], host=name))["nftables"]
+    rules = [it["rule"]["expr"] for it in listed if it.get("rule", {}).get("table") == _REFUSING]
+    return sum(part["counter"]["packets"] for rule in rules for part in rule if "counter" in part)
 
 
 def cut_power(world: World, name: str) -> int:
-    """End a host's processes and leave of its disk what was on the device at that instant; how many bytes were not.
-
-    The device's file is copied before its filesystem may write more to it, and the copy takes its place. LabError for a
-    host without a disk of its own.
-    """
-    data, image = INSIDE / "hosts" / name / "data", world.layout.inside(world.layout.image(name))
-    if not world.is_mounted(data):
-        raise LabError(f"host {name!r} of lab {world.name!r} has no disk of its own, so its power cannot be cut")
+    """End a host's processes and leave of its disk what was on the device at that instant; how many bytes were not."""
+    disk.require(world, name)
     end_processes(world, name)
-    copy = image.with_suffix(".cut")
-    world.run(["cp", "--sparse=always", str(image), str(copy)])
-    world.run(["umount", str(data)])
-    lost = _bytes_that_differ(world.seen(image), world.seen(copy))
-    world.run(["mv", str(copy), str(image)])
-    world.run(["mount", "-o", "loop,noatime", str(image), str(data)])
-    return lost
+    return disk.cut_power(world, name)
 
 
 def short_name(prefix: str, *parts: str) -> str:
@@ -171,7 +159,7 @@ def _build(world: World, inputs: HostInputs) -> list[str]:
     if inputs.firewall:
         world.run(["nft", "-f", "-"], host=inputs.name, stdin=inputs.firewall)
     if inputs.data_mebibytes and world.images:
-        _mount_disk(world, inputs)
+        disk.mount(world, inputs.name, inputs.data_mebibytes)
     return warnings
 
 
@@ -195,21 +183,6 @@ def _write_settings(world: World, inputs: HostInputs) -> list[str]:
 
 def _setting_path(name: str) -> str:
     return "/proc/sys/" + (name if "/" in name else name.replace(".", "/"))
-
-
-def _mount_disk(world: World, inputs: HostInputs) -> None:
-    inside = world.layout.inside
-    image = inside(world.layout.image(inputs.name))
-    make_image(world.seen(image), inputs.data_mebibytes)
-    data = inside(world.layout.host(inputs.name) / "data")
-    world.run(["mount", "-o", "loop,noatime", str(image), str(data)])
-
-
-def _bytes_that_differ(a: Path, b: Path, block_bytes: int = 16384) -> int:
-    """How much of two files of one size differs, counted in blocks."""
-    with a.open("rb") as first, b.open("rb") as second:
-        count = -(-a.stat().st_size // block_bytes)
-        return block_bytes * sum(first.read(block_bytes) != second.read(block_bytes) for _ in range(count))
 
 
 def _delete_links(world: World, name: str) -> None:
@@ -270,6 +243,17 @@ def _cuts(world: World, host: str) -> str:
     drops = "".join(f'    iifname "{interface}" counter drop\n' for interface in interfaces)
     chain = f"  chain arriving {{\n    type filter hook prerouting priority -450;\n{drops}  }}\n"
     return f"table inet lab_cut {{\n{chain}}}\n" if interfaces else ""
+
+
+def _refused(world: World, host: str) -> str:
+    sources: list[str] = (read_json(_refusals(world, host)) or {}).get("sources", [])
+    drops = "".join(f"    ip saddr {source} counter drop\n" for source in sources)
+    chain = f"  chain arriving {{\n    type filter hook prerouting priority -440;\n{drops}  }}\n"
+    return f"table inet {_REFUSING} {{\n{chain}}}\n" if sources else ""
+
+
+def _refusals(world: World, host: str) -> Path:
+    return world.layout.host(host) / "refusals.json"
 
 
 def _cut_interfaces(world: World, host: str) -> list[str]:

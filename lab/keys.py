@@ -12,7 +12,7 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from lab import host
+from lab import disk, host
 from lab.files import JsonObject, write
 from lab.inputs import KeysInputs
 from lab.world import World
@@ -47,7 +47,7 @@ def create(world: World, inputs: KeysInputs) -> PublicKeys:
         _write_new(home / VALIDATOR_STATE, _empty_state),
     ]
     if any(made):
-        host.sync_data(world, inputs.host)
+        disk.sync(world, inputs.host)
     return _public(home)
 
 

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from diversite.errors import LabError
-from lab import commands, host, supervision
+from lab import commands, disk, host, supervision
 from lab.files import JsonObject, read_json, write, write_json
 from lab.inputs import Ready, ServiceInputs
 from lab.world import World
@@ -111,7 +111,7 @@ def _write_files(world: World, inputs: ServiceInputs) -> bool:
     data = f"/run/lab/hosts/{inputs.host}/data"
     (world.seen(Path(data)) / inputs.name).mkdir(exist_ok=True)
     if written:
-        host.sync_data(world, inputs.host)
+        disk.sync(world, inputs.host)
     return written
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from ipaddress import IPv4Network
 from pathlib import Path
 
 import pytest
@@ -74,11 +75,12 @@ def test_a_wrong_firewall_leaves_no_host_behind(made: World) -> None:
 def test_the_same_host_again_is_the_same(made: World) -> None:
     """Creating what stands changes nothing; another size makes it anew."""
     host.create(made, machine("h1"))
-    before = made.namespace("h1")
+    mark = made.layout.host("h1") / "etc" / "mark"
+    mark.touch()
     host.create(made, machine("h1"))
-    assert made.namespace("h1") == before
+    assert mark.exists()
     host.create(made, machine("h1", gateway="10.1.0.2"))
-    assert made.namespace("h1") != before
+    assert not mark.exists()
 
 
 @pytest.mark.root
@@ -118,3 +120,20 @@ def _site(made: World) -> None:
 
 def _answered(source: str, target: str) -> int:
     return control.observed_rtt(NAME, [(source, target)], 1, answer_seconds_max=0.3)[source, target].answered
+
+
+def test_a_host_refuses_what_it_is_told_to_and_nothing_after(made: World) -> None:
+    """Packets from a refused network are dropped and counted, until nothing is refused any more."""
+    host.create(made, router("r1"))
+    host.create(made, machine("h1"))
+    assert _reaches("h1", "10.1.0.1")
+    control.refuse(NAME, "r1", [IPv4Network("10.1.0.0/24")])
+    assert not _reaches("h1", "10.1.0.1")
+    assert control.refused_packets(NAME, "r1") > 0
+    control.refuse(NAME, "r1", ())
+    assert _reaches("h1", "10.1.0.1")
+    assert control.refused_packets(NAME, "r1") == 0
+
+
+def _reaches(source: str, target: str) -> bool:
+    return control.observed_rtt(NAME, [(source, target)], count=1, answer_seconds_max=0.5)[source, target].answered == 1
