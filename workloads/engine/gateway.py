@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -29,6 +30,7 @@ from aiohttp import web
 
 from workloads.engine import orders
 from workloads.engine.app import Application, Committed
+from workloads.engine.mending import Standstill
 from workloads.engine.metrics import Metrics
 from workloads.engine.orders import Code, Refused
 from workloads.engine.outcomes import Outcome, body_digest
@@ -36,6 +38,8 @@ from workloads.engine.settings import Settings
 from workloads.engine.validator import Unreachable, ValidatorRpc
 
 HASHES_PER_ANSWER_MAX = 1000
+
+log = logging.getLogger(__name__)
 
 _HTTP_STATUS = {
     Code.MALFORMED: 400,
@@ -69,6 +73,9 @@ class Gateway:
         self._pending: dict[str, _Pending] = {}
         self._committed_at = float("-inf")
         self._is_catching_up = True
+        self._standstill = Standstill(
+            settings.site, settings.mend_stall_seconds_max, settings.mend_every_seconds, time.monotonic()
+        )
 
     def web_application(self) -> web.Application:
         """The routes, for a runner or a test client."""
@@ -98,8 +105,9 @@ class Gateway:
                 pending.future.set_result((result.outcome, result.reason))
 
     async def watch_validator(self, seconds: float = 1.0) -> None:
-        """Keep asking whether the node is catching up; end one that does not know of this engine's restart (app.py)."""
+        """Keep asking whether the node is catching up; end one that stands still or does not know of a restart here."""
         while True:
+            self._mend()
             try:
                 self._is_catching_up = await self._rpc.is_catching_up()
                 if not self._application.greeted:
@@ -108,6 +116,13 @@ class Gateway:
                 self._is_catching_up = True
             self.metrics.ready.set(not self._obstacles())
             await asyncio.sleep(seconds)
+
+    def _mend(self) -> None:
+        """Have a validator end that has had blocks and has none any more: refused every call, it does (app.py)."""
+        has_begun = self._application.last.height > 0
+        if has_begun and self._standstill.calls_for_an_end(time.monotonic(), self._committed_at):
+            log.warning("no block for long: the validator is made to start anew")
+            self._application.greeted = False
 
     async def _post_order(self, request: web.Request) -> web.Response:
         return await self._answer(request, {"kind": "new"})

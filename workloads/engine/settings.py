@@ -78,6 +78,10 @@ class Settings(_Strict):
     """Not ready when the last commit is older; more than CometBFT's `create_empty_blocks_interval`."""
     ready_behind_seconds_max: Annotated[float, Field(gt=0, strict=False)] = 10.0
     """Not ready when the last committed block's time lies further back: the node is catching up."""
+    mend_stall_seconds_max: Annotated[float, Field(gt=0, strict=False)] = 30.0
+    """Without a block for so long, or up to a third longer, the validator is made to start anew (mending.py)."""
+    mend_every_seconds: Annotated[float, Field(gt=0, strict=False)] = 120.0
+    """And again after so long, while it stands still."""
     order_bytes_max: Annotated[int, Field(ge=256, le=65_536)] = 1024
     """The gateway refuses a larger body; the venue's own limit is `Rules.order_bytes_max`."""
     acknowledge_seconds_max: Annotated[float, Field(gt=0, strict=False)] = 10.0

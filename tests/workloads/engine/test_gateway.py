@@ -15,6 +15,7 @@ from tests.workloads.engine.test_state import instruct, order
 from workloads.engine.abci import messages
 from workloads.engine.app import Application
 from workloads.engine.gateway import Gateway
+from workloads.engine.mending import Standstill
 from workloads.engine.orders import decode
 from workloads.engine.settings import Settings
 from workloads.engine.validator import Unreachable, ValidatorRpc
@@ -281,6 +282,19 @@ async def test_the_watch_sees_a_validator_that_catches_up(site: Site) -> None:
     site.validator.catching_up = False
     while (await site.get("/ready"))[0] == 503:
         await asyncio.sleep(0)
+    watch.cancel()
+
+
+async def test_the_watch_ends_a_validator_that_stands_still(site: Site) -> None:
+    """Without a block for long, the engine refuses its validator until that has started anew."""
+    site.gateway._standstill = Standstill("par", 0.001, 60.0, now=0.0)
+    watch = asyncio.create_task(site.gateway.watch_validator(0.001))
+    while site.application.greeted:
+        await asyncio.sleep(0)
+    await site.application.echo(messages.EchoCall(message="hello"))
+    for _ in range(50):
+        await asyncio.sleep(0.001)
+        assert site.application.greeted
     watch.cancel()
 
 
