@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 FIGURES = {
     "outcome": "outcome",
+    "detected_seconds": "noticed s",
     "gap_seconds": "longest gap s",
     "rto_seconds": "recovery s",
     "p50_ms": "p50 ms",
@@ -40,14 +41,16 @@ def drill(  # noqa: PLR0913, PLR0917  a parameter an option
     ] = None,
     repeat: Annotated[int, typer.Option(min=1, help="How often each fault.")] = 1,
     seed: Annotated[int, typer.Option(help="Decides the orders; repetition n has seed + n.")] = 7,
-    hold: Annotated[float, typer.Option(min=3, help="How many seconds a fault lasts.")] = 15,
+    hold: Annotated[float, typer.Option(min=3, help="How many seconds a fault lasts.")] = 20,
     keep: Annotated[bool, typer.Option("--keep", help="Leave the lab running.")] = False,
 ) -> None:
     """Break a venue fault by fault under load, and print what was predicted against what was measured.
 
-    A fault's words: kill, pause, power-cut, cut-off, power-off for hosts and sites; cut, one-way, flap, slow, loss,
+    A fault's words: kill, all-at-once, outage, pause, power-cut, disk-full, disk-slow, old-disk, clock-step,
+    clock-back, clock-drift for hosts; cut-off, power-off, part, ring, peak for sites; cut, one-way, flap, slow, loss,
     duplicate, reorder, corrupt for links; several domains at once are joined by +. `diversite whatif --list` names what
-    can fail. Exit code 1: a prediction was wrong, a fault did not bite, or an order was lost.
+    can fail.
+    Exit code 1: a prediction was wrong, a fault did not bite, or an order was lost.
     """
     from cli.console import new_console
     from drills import course
@@ -81,17 +84,23 @@ def _line(report: Report) -> str:
     wrong = [f"{it.name} {it.measured}, predicted {it.predicted}" for it in report.findings if not it.is_true]
     wrong += [f"did not bite: {it.what}" for it in report.evidence if not it.bit]
     if report.is_void:
-        off = ", ".join(
-            f"{it.a} - {it.b} {it.observed_ms:.1f} ms for {it.planned_ms:.1f}" for it in report.untrue_pairs
-        )
-        return f"[yellow]void[/yellow] {report.fault}: {off}"
+        return f"[yellow]void[/yellow] {report.fault}: {', '.join(_untrue(report))}"
     return f"[green]✓[/green] {report.fault}" if report.passed else f"[red]✗[/red] {report.fault}: {'; '.join(wrong)}"
+
+
+def _untrue(report: Report) -> list[str]:
+    """What was not as planned, before the fault and while it lasted."""
+    pairs = [(f"{it.a} - {it.b}", it.observed_ms, it.planned_ms) for it in report.untrue_pairs]
+    links = [(it.link, it.observed_ms, it.planned_ms) for it in report.fidelity.untrue]
+    return [f"{name} {observed:.1f} ms for {planned:.1f}" for name, observed, planned in [*pairs, *links]]
 
 
 def _tell(reports: Sequence[Report], calm: Outcome, console: Console) -> None:
     from cli.console import new_table
 
-    rows = new_table("fault", *FIGURES.values(), "whole s", "acknowledged", "lost", "twice", "books", "bit")
+    rows = new_table(
+        "fault", *FIGURES.values(), "whole s", "acknowledged", "lost", "twice", "reordered", "books", "bit"
+    )
     for report in reports:
         _add(rows, report)
     console.print(rows)
@@ -111,14 +120,14 @@ def _add(rows: Table, report: Report) -> None:
     measured = report.measured
     cells = [_cell(found[name]) if name in found else told(name, getattr(measured, name)) for name in FIGURES]
     whole = "[red]never[/red]" if measured.heal_seconds is None else f"{measured.heal_seconds:.1f}"
-    counts = (measured.orders_lost, measured.orders_duplicated)
+    counts = (measured.orders_lost, measured.orders_duplicated, measured.orders_reordered)
     rows.add_row(
         Text(report.fault),
         *cells,
         whole,
         str(measured.acknowledged),
         *(str(count) if not count else f"[red]{count}[/red]" for count in counts),
-        "[red]differ[/red]" if report.safety.forks else "equal",
+        "[red]differ[/red]" if report.safety.forks or report.safety.unlike_replay else "equal",
         "yes" if report.bit else "[red]no[/red]",
     )
 

@@ -16,6 +16,8 @@ from drills.load import Line
 
 SETTLING_SECONDS = 1.0
 """Orders sent this shortly before the heal are left out of the percentiles: the heal may have answered them."""
+REROUTED_MS_MAX = 4.0
+REROUTED_SHARE_MAX = 0.05
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +48,10 @@ class Safety:
     """Acknowledged orders that were executed more than once."""
     witnesses: tuple[str, ...]
     """The validators whose chains were looked into."""
+    replayed: int = 0
+    """The height up to which the chain was carried out again from genesis; 0 where it was too long."""
+    unlike_replay: tuple[str, ...] = ()
+    """What is not as it follows from the blocks: hashes, acknowledged orders, books that are served."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +69,31 @@ class Measured:
     acknowledged: int
     orders_lost: int
     orders_duplicated: int
+    orders_reordered: int
+    """Acknowledged orders placed before one whose acknowledgement came before they were to be sent."""
     forks: int
+    unlike_replay: int
+    """Hashes, orders and books that do not follow from the blocks."""
+    detected_seconds: float | None = None
+    """To the first alert whose condition held; None where a monitor that watches saw nothing."""
+    alarmed_seconds: float | None = None
+    """To the first that fired."""
+    entrances_serving: frozenset[int] = frozenset()
+    """Numbers of the entrances that acknowledged orders in the degraded time."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trip:
+    """A pair of sites whose traffic was to take another way, as pings over it found it; nan of no answer."""
+
+    between: str
+    predicted_ms: float
+    observed_ms: float
+
+    @property
+    def is_true(self) -> bool:
+        """Within the bound, which is wider than that of a link: several links, and clients at the same time."""
+        return abs(self.observed_ms - self.predicted_ms) <= max(REROUTED_MS_MAX, REROUTED_SHARE_MAX * self.predicted_ms)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,15 +107,15 @@ class Finding:
 
 
 def measure(
-    lines: Sequence[Line], instants: Instants, safety: Safety, serving: Collection[int], entrances: int
+    lines: Sequence[Line], instants: Instants, safety: Safety, serving: Collection[int], entrances: Sequence[str]
 ) -> Measured:
     """The figures of one fault.
 
-    `serving` are the numbers of the entrances, of all `entrances`, that the model says still serve: percentiles are of
-    the orders that were sent there first.
+    `entrances` are the addresses of all, in the order in which clients take them; `serving` are the numbers of those
+    that the model says still serve: percentiles are of the orders that were sent there first.
     """
     rto = rto_seconds(lines, instants)
-    degraded = _degraded(lines, instants, rto, serving, entrances)
+    degraded = _degraded(lines, instants, rto, serving, len(entrances))
     latencies = sorted(line.latency_ms for line in degraded)
     lost = len(safety.missing)
     return Measured(
@@ -99,16 +129,38 @@ def measure(
         acknowledged=sum(line.fate == "acknowledged" for line in lines),
         orders_lost=lost,
         orders_duplicated=len(safety.repeated),
+        orders_reordered=orders_reordered(lines),
         forks=len(safety.forks),
+        unlike_replay=len(safety.unlike_replay),
+        entrances_serving=entrances_serving(lines, instants, rto, entrances),
     )
 
 
-def compare(predicted: Outcome, measured: Measured) -> tuple[Finding, ...]:
-    """Every figure beside its prediction."""
+def compare(predicted: Outcome, measured: Measured, *more: Finding) -> tuple[Finding, ...]:
+    """Every figure beside its prediction, and what else was compared."""
     return (
         _finding("outcome", predicted.outcome, measured.outcome, predicted.outcome == measured.outcome),
         *(_row(row, getattr(measured, row.name)) for row in predicted.rows()),
+        *_entrances(predicted, measured),
+        *more,
         *_always(measured),
+    )
+
+
+def noticed(measured: Measured) -> Finding:
+    """That some monitor saw it, for a fault that lasts long enough to be seen."""
+    seen = measured.detected_seconds is not None
+    return _finding("noticed", "yes", "yes" if seen else "no", seen)
+
+
+def rerouted(trips: Sequence[Trip]) -> Finding:
+    """Every pair of sites whose traffic takes another way has the round trip of that way."""
+    true = sum(trip.is_true for trip in trips)
+    wrong = ", ".join(
+        f"{trip.between} {trip.observed_ms:.0f} for {trip.predicted_ms:.0f} ms" for trip in trips if not trip.is_true
+    )
+    return _finding(
+        "reroutes", f"{len(trips)} pairs", f"{true} pairs" + f" ({wrong})" * bool(wrong), true == len(trips)
     )
 
 
@@ -122,7 +174,12 @@ def _digits(name: str) -> int:
 
 
 def _always(measured: Measured) -> Iterable[Finding]:
-    never = {"orders_duplicated": measured.orders_duplicated, "forks": measured.forks}
+    never = {
+        "orders_duplicated": measured.orders_duplicated,
+        "orders_reordered": measured.orders_reordered,
+        "forks": measured.forks,
+        "unlike_replay": measured.unlike_replay,
+    }
     yield from (_finding(name, "0", str(count), count == 0) for name, count in never.items())
     yield _finding(
         "converges", "yes", "yes" if measured.heal_seconds is not None else "no", measured.heal_seconds is not None
@@ -159,6 +216,47 @@ def gap_seconds(lines: Iterable[Line], instants: Instants) -> float | None:
         return None
     whole = [*before, *during, instants.healed]
     return round(max(b - a for a, b in pairwise(whole)), 3)
+
+
+def orders_reordered(lines: Iterable[Line]) -> int:
+    """How many acknowledged orders stand in the chain before one that was acknowledged before they were to be sent."""
+    placed = [it for it in lines if it.fate == "acknowledged" and it.height is not None and it.index is not None]
+    settled = sorted(placed, key=lambda line: line.settled_seconds)
+    intended = sorted(placed, key=lambda line: line.intended_seconds)
+    latest, count, known = (0, -1), 0, 0
+    for line in intended:
+        while known < len(settled) and settled[known].settled_seconds <= line.intended_seconds:
+            latest = max(latest, _place(settled[known]))
+            known += 1
+        count += _place(line) < latest
+    return count
+
+
+def entrances_serving(
+    lines: Iterable[Line], instants: Instants, rto: float | None, entrances: Sequence[str]
+) -> frozenset[int]:
+    """The numbers of the entrances that acknowledged orders which were meant to be sent in the degraded time."""
+    if rto is None:
+        return frozenset()
+    within = load.between(lines, instants.broken + rto, instants.healed - SETTLING_SECONDS)
+    serving = {
+        line.entrance for line in within if line.fate == "acknowledged" and line.settled_seconds < instants.healed
+    }
+    return frozenset(number for number, entrance in enumerate(entrances) if entrance in serving)
+
+
+def _place(line: Line) -> tuple[int, int]:
+    return line.height or 0, line.index or 0
+
+
+def _entrances(predicted: Outcome, measured: Measured) -> Iterable[Finding]:
+    """Which entrances serve, where the venue was to go on and did; figures of them are compared with those."""
+    if predicted.latency is None or measured.outcome != "continues":
+        return
+    names = list(predicted.entrances)
+    serving = [name for name, it in predicted.entrances.items() if it.serves]
+    found = [name for number, name in enumerate(names) if number in measured.entrances_serving]
+    yield _finding("entrances", ", ".join(serving), ", ".join(found), found == serving)
 
 
 def _degraded(

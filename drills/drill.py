@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,16 +16,27 @@ from diversite.errors import LabError
 from diversite.outcome import Outcome, predict
 from diversite.plan import Host, Plan
 from drills import load, safety
-from drills.comparison import Finding, Instants, Measured, Safety, compare, measure
+from drills.comparison import Finding, Instants, Measured, Safety, Trip, compare, measure, noticed, rerouted
 from drills.faults import Evidence, Fault
+from drills.fidelity import Fidelity, Sampler
 from drills.observer import Observer
 from drills.pressure import Pressure
 from drills.rehearsal import Pair, Rehearsal
+from drills.replay import Replay
 from drills.results import Events
+from drills.watch import Notice, Watch, first_alarmed, first_noticed
+from lab import control
 from lab.world import wait_until
 
 POLL_SECONDS = 0.05
+NOTICED_SECONDS_MAX = 18.0
+"""A fault of hosts that lasts longer must be noticed: a scrape that may time out, and a turn of the rules."""
+REROUTES_MAX = 12
+"""How many pairs of sites whose way changed are pinged."""
 STARTED_SECONDS_MAX = 30.0
+SURGE = "orders-surge.jsonl"
+"""The orders of those who come on top."""
+PINGS_REROUTED = 10
 PINGS = 25
 """How many round trips of each pair of sites are measured, before clients begin: on few cores it disturbs them."""
 BEHIND_HEIGHTS_MAX = 2
@@ -40,7 +52,8 @@ class Phases:
     rate: float = 20
     """Orders a second over all entrances."""
     calm_seconds: float = 6
-    hold_seconds: float = 15
+    hold_seconds: float = 20
+    """How long a fault lasts, where it does not need longer; monitors need 15 s to notice one."""
     back_seconds: float = 5
     """How long clients go on after the heal began, at least."""
     converge_seconds_max: float = 90
@@ -61,13 +74,17 @@ class Report:
     calm_ms: tuple[float | None, float | None]
     """p50 and p99 before the fault."""
     pressure: Pressure
+    fidelity: Fidelity
+    """What was sampled while it lasted."""
+    notices: tuple[Notice, ...] = ()
+    """The alerts that came up, in the order of notice."""
     untrue_pairs: tuple[Pair, ...] = ()
     """Sites whose round trip was not the planned one before clients began: the lab was not the venue then."""
 
     @property
     def is_void(self) -> bool:
-        """Whether the repetition says nothing, because the lab was not true to the plan."""
-        return bool(self.untrue_pairs)
+        """Whether the repetition says nothing, because the lab was not true to the plan, before it or during."""
+        return bool(self.untrue_pairs or self.fidelity.untrue)
 
     @property
     def bit(self) -> bool:
@@ -80,13 +97,25 @@ class Report:
         return self.bit and all(finding.is_true for finding in self.findings)
 
 
+@dataclass
+class _Course:
+    """What one repetition has gathered so far."""
+
+    instants: Instants
+    evidence: tuple[Evidence, ...]
+    notices: tuple[Notice, ...]
+    trips: tuple[Trip, ...]
+
+
 class Drill:
     """A lab under observation, to be broken fault by fault."""
 
     def __init__(self, lab: str, plan: Plan, observer: Observer, phases: Phases) -> None:
+        self._lab = lab
         self._plan = plan
         self._observer = observer
         self._rehearsal = Rehearsal(lab, plan, observer)
+        self._replay = Replay(observer, plan)
         self._phases = phases
 
     def await_whole(self) -> None:
@@ -95,33 +124,50 @@ class Drill:
 
     def run(self, fault: Fault, predicted: Outcome, seed: int, directory: Path) -> Report:
         """Break, measure, heal and check; the order log and the events are written to `directory` as they come."""
-        events, phases, log = Events(directory / "events.jsonl"), self._phases, directory / "orders.jsonl"
+        events, log = Events(directory / "events.jsonl"), directory / "orders.jsonl"
         untrue = self._untrue_pairs(events)
+        fault.prepare()
         first, pressure = self._head(), Pressure.now()
-        clients = self._rehearsal.start_load(phases.rate, self._load_seconds, seed, log)
+        sampler = Sampler(self._lab, self._plan, {*fault.names, *fault.links})
+        with self._load(fault, self._phases.rate, seed, log) as settle:
+            events.record("load started", rate=self._phases.rate, seconds=self._seconds(fault), seed=seed, height=first)
+            sampler.start()
+            time.sleep(self._phases.calm_seconds)
+            gathered = self._strike(fault, predicted, seed, directory, events)
+            settle()
+        fidelity = sampler.stop()
+        events.record("sampled", pressures=fidelity.pressures, untrue=[it.link for it in fidelity.untrue])
+        lines = load.read(log)
+        after = tuple(fault.afterwards(lines))
+        gathered.evidence += after
+        found = self._check(fault, [*lines, *_read(directory / SURGE)], first, events)
+        report = self._report(fault, predicted, seed, lines, gathered, found)
+        return replace(report, pressure=pressure.since(), fidelity=fidelity, untrue_pairs=untrue)
+
+    @contextmanager
+    def _load(self, fault: Fault, rate: float, seed: int, log: Path) -> Iterator[Callable[[], None]]:
+        """Clients that send for as long as a fault takes; what is yielded waits until every order has its fate."""
+        seconds = self._seconds(fault)
+        clients = self._rehearsal.start_load(rate, seconds, seed, log)
         try:
-            events.record("load started", rate=phases.rate, seconds=self._load_seconds, seed=seed, height=first)
             wait_until(lambda: log.exists() and log.stat().st_size > 0, STARTED_SECONDS_MAX, POLL_SECONDS)
-            time.sleep(phases.calm_seconds)
-            instants, evidence = self._strike(fault, events)
-            self._await_load(clients, log)
+            yield lambda: _await_load(clients, log, rate, seconds)
         finally:
             clients.kill()
-        lines = load.read(log)
-        found = self._check(fault, lines, first, events)
-        report = self._report(fault, predicted, seed, lines, instants, evidence, found, pressure.since())
-        return replace(report, untrue_pairs=untrue)
 
-    def _await_load(self, clients: subprocess.Popen[str], log: Path) -> None:
-        """Wait until every order has its fate, by the log: what entered the lab for the clients may outlive them."""
-        expected = round(self._phases.rate * self._load_seconds)
-        seconds_max = self._load_seconds + STARTED_SECONDS_MAX + ORDER_SECONDS_MAX
-
-        def settled() -> bool:
-            return clients.poll() is not None or len(log.read_bytes().splitlines()) >= expected
-
-        if not wait_until(settled, seconds_max, 10 * POLL_SECONDS):
-            raise LabError(f"clients in the lab did not end within {seconds_max:.0f} s; {log} has what they wrote")
+    @contextmanager
+    def _surge(self, fault: Fault, seed: int, directory: Path) -> Iterator[None]:
+        """More clients, as long as a fault lasts that comes at the busiest time."""
+        if fault.surge <= 1:
+            yield
+            return
+        rate, log = self._phases.rate * (fault.surge - 1), directory / SURGE
+        clients = self._rehearsal.start_load(rate, self._hold_seconds(fault), seed, log)
+        try:
+            yield
+            _await_load(clients, log, rate, self._hold_seconds(fault))
+        finally:
+            clients.kill()
 
     def _untrue_pairs(self, events: Events) -> tuple[Pair, ...]:
         pairs = self._rehearsal.round_trips(PINGS)
@@ -129,31 +175,72 @@ class Drill:
         events.record("round trips", worst=[worst.a, worst.b], planned=worst.planned_ms, observed=worst.observed_ms)
         return tuple(pair for pair in pairs if not pair.is_true)
 
-    def _strike(self, fault: Fault, events: Events) -> tuple[Instants, tuple[Evidence, ...]]:
+    def _strike(self, fault: Fault, predicted: Outcome, seed: int, directory: Path, events: Events) -> _Course:
+        """Break it, look at it, heal it, and wait until all is whole."""
+        watch = Watch(self._observer, [self._plan.hosts[name] for name in predicted.monitoring.watching])
+        watch.start()
+        try:
+            with self._surge(fault, seed, directory):
+                broken, healed, height, evidence, trips = self._hold(fault, predicted, events)
+        finally:
+            notices = watch.stop()
+        events.record("noticed", alerts=[[it.alert, it.where, it.noticed, it.alarmed] for it in notices])
+        resumed = self._await(lambda: self._head() > height)
+        events.record("resumed", at=resumed)
+        converged = self._await(self._is_whole)
+        events.record("converged", at=converged)
+        instants = Instants(broken=broken, healed=healed, resumed=resumed, converged=converged)
+        during = tuple(notice for notice in notices if notice.noticed < healed)
+        return _Course(instants=instants, evidence=evidence, notices=during, trips=trips)
+
+    def _hold(
+        self, fault: Fault, predicted: Outcome, events: Events
+    ) -> tuple[float, float, int, tuple[Evidence, ...], tuple[Trip, ...]]:
+        """From the breaking to the healing; whatever happens between, it is healed."""
         head = self._head()
         events.record("breaking", fault=fault.name, height=head)
-        broken = fault.inject()
-        events.record("broken", at=broken)
         try:
-            time.sleep(max(0.0, broken + self._phases.hold_seconds - time.monotonic()))
-            evidence = tuple(fault.evidence())
+            broken = fault.inject()
+            events.record("broken", at=broken)
+            time.sleep(max(0.0, broken + self._hold_seconds(fault) - time.monotonic()))
+            evidence, trips = tuple(fault.evidence()), self._trips(predicted)
             events.record("evidence", signs=[{"what": it.what, "bit": it.bit} for it in evidence])
         finally:
             height = max(head, self._head())
             healed = fault.heal()
         events.record("healing began", at=healed, height=height)
-        resumed = self._await(lambda: self._head() > height)
-        events.record("resumed", at=resumed)
-        converged = self._await(self._is_whole)
-        events.record("converged", at=converged)
-        return Instants(broken=broken, healed=healed, resumed=resumed, converged=converged), evidence
+        return broken, healed, height, evidence, trips
+
+    def _trips(self, predicted: Outcome) -> tuple[Trip, ...]:
+        """The round trips between sites whose traffic takes another way, as far as their routers run."""
+        changed = [it for it in predicted.reroutes if it.after][:REROUTES_MAX]
+        ways = {tuple(self._plan.gateway(site).name for site in it.sites): it for it in changed}
+        seen = control.observed_rtt(self._lab, [(a, b) for a, b in ways], PINGS_REROUTED) if ways else {}
+        return tuple(
+            Trip(
+                between="-".join(way.sites),
+                predicted_ms=way.after.rtt_ms if way.after else float("nan"),
+                observed_ms=round(seen[a, b].p50_ms, 2),
+            )
+            for (a, b), way in ways.items()
+        )
 
     def _check(self, fault: Fault, lines: Sequence[load.Line], first: int, events: Events) -> Safety:
         head = self._head()
-        if self._await(lambda: self._has_reached(head)) is None:
-            head = min(height or first for height in self._heights())
-        found = safety.check(self._observer, self._plan, lines, range(first, head + 1), self._witnesses(fault))
-        events.record("checked", heights=found.heights, forks=found.forks, missing=found.missing)
+        self._await(lambda: not self._behind(head))
+        absent = self._behind(head)
+        witnesses = [host for host in self._witnesses(fault) if host.name not in absent]
+        found = safety.check(self._observer, self._plan, lines, range(first, head + 1), witnesses, absent)
+        replayed = self._replay.check(lines, witnesses[0], head)
+        found = replace(found, replayed=replayed.height, unlike_replay=replayed.wrong)
+        events.record(
+            "checked",
+            heights=found.heights,
+            forks=found.forks,
+            missing=found.missing,
+            replayed=replayed.height,
+            unlike_replay=replayed.wrong,
+        )
         return found
 
     def _report(  # noqa: PLR0913, PLR0917  all that a report is made of
@@ -162,30 +249,43 @@ class Drill:
         predicted: Outcome,
         seed: int,
         lines: Sequence[load.Line],
-        instants: Instants,
-        evidence: tuple[Evidence, ...],
+        gathered: _Course,
         found: Safety,
-        pressure: Pressure,
     ) -> Report:
-        entrances = list(self._plan.accesses)
-        serving = {number for number, name in enumerate(entrances) if predicted.entrances[name].serves}
-        measured = measure(lines, instants, found, serving, len(entrances))
+        instants, entrances = gathered.instants, self._rehearsal.entrances
+        serving = {number for number, it in enumerate(predicted.entrances.values()) if it.serves}
+        measured = replace(
+            measure(lines, instants, found, serving, entrances),
+            detected_seconds=first_noticed(gathered.notices, instants.broken),
+            alarmed_seconds=first_alarmed(gathered.notices, instants.broken),
+        )
         calm = load.summary([line for line in lines if line.settled_seconds < instants.broken])
         return Report(
             fault=fault.name,
             seed=seed,
             predicted=predicted,
             measured=measured,
-            findings=compare(predicted, measured),
-            evidence=evidence,
+            findings=compare(predicted, measured, *self._more(fault, predicted, measured, gathered)),
+            evidence=gathered.evidence,
             safety=found,
             calm_ms=(calm["p50_ms"], calm["p99_ms"]),
-            pressure=pressure,
+            pressure=Pressure.now(),
+            fidelity=Fidelity(links=(), pressures=()),
+            notices=gathered.notices,
         )
 
-    @property
-    def _load_seconds(self) -> float:
-        return self._phases.calm_seconds + self._phases.hold_seconds + self._phases.back_seconds
+    def _more(self, fault: Fault, predicted: Outcome, measured: Measured, gathered: _Course) -> Iterator[Finding]:
+        """What only some faults are held to."""
+        if fault.is_noticed and predicted.monitoring.watching and self._hold_seconds(fault) >= NOTICED_SECONDS_MAX:
+            yield noticed(measured)
+        if gathered.trips:
+            yield rerouted(gathered.trips)
+
+    def _hold_seconds(self, fault: Fault) -> float:
+        return max(self._phases.hold_seconds, fault.hold_seconds_min)
+
+    def _seconds(self, fault: Fault) -> float:
+        return self._phases.calm_seconds + self._hold_seconds(fault) + self._phases.back_seconds
 
     def _head(self) -> int:
         return max((height for height in self._heights() if height is not None), default=0)
@@ -199,8 +299,11 @@ class Drill:
         hashes = self._observer.hashes(min(known)).values()
         return max(known) - min(known) <= BEHIND_HEIGHTS_MAX and None not in hashes and len(set(hashes)) == 1
 
-    def _has_reached(self, head: int) -> bool:
-        return all(height is not None and height >= head for height in self._heights())
+    def _behind(self, head: int) -> frozenset[str]:
+        """The engines that have not come so far, and their validators."""
+        statuses = self._observer.statuses()
+        behind = {name for name, status in statuses.items() if status is None or status["height"] < head}
+        return frozenset(behind | {partner for name in behind if (partner := self._plan.hosts[name].partner)})
 
     def _heights(self) -> list[int | None]:
         return [status["height"] if status else None for status in self._observer.statuses().values()]
@@ -212,10 +315,25 @@ class Drill:
 
     def _witnesses(self, fault: Fault) -> list[Host]:
         """A validator that stayed, and one that was struck: each has a chain of its own."""
-        struck = {host.name for host in fault.hosts}
+        struck = fault.struck
         validators = self._plan.of_role("validator")
         stayed = [host for host in validators if host.name not in struck]
         return [*stayed[:1], *[host for host in validators if host.name in struck][:1]]
+
+
+def _await_load(clients: subprocess.Popen[str], log: Path, rate: float, seconds: float) -> None:
+    """Wait until every order has its fate, by the log: what entered the lab for the clients may outlive them."""
+    seconds_max = seconds + STARTED_SECONDS_MAX + ORDER_SECONDS_MAX
+
+    def settled() -> bool:
+        return clients.poll() is not None or len(log.read_bytes().splitlines()) >= round(rate * seconds)
+
+    if not wait_until(settled, seconds_max, 10 * POLL_SECONDS):
+        raise LabError(f"clients in the lab did not end within {seconds_max:.0f} s; {log} has what they wrote")
+
+
+def _read(log: Path) -> list[load.Line]:
+    return load.read(log) if log.exists() else []
 
 
 def calm_of(plan: Plan) -> Outcome:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from drills import comparison, drill, faults
+from drills.faults import carriage, clocks, disks, links, processes, sites
 
 HEAD = """# Drills
 
@@ -55,9 +56,12 @@ def _faults() -> Iterator[str]:
     yield ""
     yield "A fault is `word:kind:name`, such as `power-off:site:par` or `slow:link:par-nbg`, several domains at once"
     yield "joined by `+`; `diversite whatif --list` names every domain that can be struck."
-    lost, garbled = _percent(faults.LOSS_PER_MILLION), _percent(faults.GARBLED_PER_MILLION)
-    yield f"A slow link takes {faults.SLOWER_MS} ms more; a lossy one loses {lost} each way;"
-    yield f"others garble {garbled}; a flapping one changes every {faults.FLAP_SECONDS:g} s."
+    lost, garbled = _percent(carriage.LOSS_PER_MILLION), _percent(carriage.GARBLED_PER_MILLION)
+    yield f"A slow link takes {carriage.SLOWER_MS} ms more; a lossy one loses {lost} each way;"
+    yield f"others garble {garbled}; a flapping one changes every {links.FLAP_SECONDS:g} s."
+    yield f"A slow disk takes {disks.WRITES_PER_SECOND} writes a second; a clock is {clocks.STEP_SECONDS:g} s off"
+    yield f"or drifts {clocks.DRIFT_SECONDS_PER_SECOND:g} s a second; a peak is {sites.PEAK:g} times the usual load;"
+    yield f"an outage lasts at least {processes.Outage.hold_seconds_min:g} s."
     yield f"Percentiles leave out orders sent within {comparison.SETTLING_SECONDS:g} s before the heal."
 
 

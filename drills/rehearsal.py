@@ -152,12 +152,25 @@ class Rehearsal:
         observed = control.observed_rtt(self.lab, [(hosts[a], hosts[b]) for a, b in pairs], count)
         return tuple(self._pair(a, b, observed[hosts[a], hosts[b]].p50_ms) for a, b in pairs)
 
+    @property
+    def entrances(self) -> tuple[str, ...]:
+        """The addresses of all entrances, in the order in which clients take them."""
+        return tuple(f"http://{it.address.ip}:{ports.ORDERS}" for it in self.plan.accesses.values())
+
     def start_load(
         self, rate: float, seconds_max: float, seed: int, out: Path, *, until_closed: bool = False
     ) -> subprocess.Popen[str]:
         """Start clients that send orders to every entrance, until their input is closed where `until_closed`."""
-        entrances = ",".join(f"http://{it.address.ip}:{ports.ORDERS}" for it in self.plan.accesses.values())
-        asked = ["--entrances", entrances, "--rate", str(rate), "--seconds", str(seconds_max), "--seed", str(seed)]
+        asked = [
+            "--entrances",
+            ",".join(self.entrances),
+            "--rate",
+            str(rate),
+            "--seconds",
+            str(seconds_max),
+            "--seed",
+            str(seed),
+        ]
         ending = ["--until-input-ends"] if until_closed else []
         command = [sys.executable, "-m", "drills.load", *asked, *ending, "--out", str(out)]
         inside = [*world.require(self.lab).entering(INTERNET), *command]

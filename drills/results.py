@@ -116,8 +116,8 @@ def summaries(directory: Path, reports: Sequence[Report], calm: Outcome) -> None
 
 def summary(reports: Sequence[Report], calm: Outcome) -> str:
     """The run as a Markdown table: what was measured, below it what was predicted."""
-    columns = ("fault", "outcome", "longest gap, s", "recovery, s", "p50, ms", "p99, ms", "resumes, s", "whole, s")
-    more = ("acknowledged", "lost", "twice", "books equal", "bit", "true")
+    columns = ("fault", "outcome", "noticed, s", "longest gap, s", "recovery, s", "p50, ms", "p99, ms", "resumes, s")
+    more = ("whole, s", "acknowledged", "lost", "twice", "reordered", "books equal", "replayed", "bit", "true")
     lines = [_cells((*columns, *more)), _cells(("---",) * len(columns + more))]
     lines += [_cells(_summed(report)) for report in reports]
     figures = ", ".join(f"{row.name} {row.low:.2f} to {row.high:.2f}" for row in calm.rows())
@@ -179,17 +179,19 @@ def _number(said: str) -> str:
 
 def _summed(report: Report) -> tuple[str, ...]:
     found = {finding.name: finding for finding in report.findings}
-    names = ("outcome", "gap_seconds", "rto_seconds", "p50_ms", "p99_ms", "resume_seconds")
+    names = ("outcome", "detected_seconds", "gap_seconds", "rto_seconds", "p50_ms", "p99_ms", "resume_seconds")
     measured = report.measured
     cells = [_told(found[name]) if name in found else told(name, getattr(measured, name)) for name in names]
     whole = measured.heal_seconds
-    counts = (measured.acknowledged, measured.orders_lost, measured.orders_duplicated)
+    counts = (measured.acknowledged, measured.orders_lost, measured.orders_duplicated, measured.orders_reordered)
+    replayed = "**differs**" if report.safety.unlike_replay else str(report.safety.replayed or "-")
     return (
         f"`{report.fault}`",
         *cells,
         "never" if whole is None else f"{whole:.1f}",
         *map(str, counts),
         "no" if report.safety.forks else "yes",
+        replayed,
         "yes" if report.bit else "**no**",
         "void" if report.is_void else "yes" if report.passed else "**no**",
     )
@@ -235,6 +237,10 @@ def _remarks(reports: Iterable[Report]) -> Iterable[str]:
             f"- `{report.fault}`: void: {it.a} - {it.b} took {it.observed_ms:.1f} ms, planned {it.planned_ms:.1f} ms."
             for it in report.untrue_pairs
         )
+        yield from (
+            f"- `{report.fault}`: void: link {it.link} took {it.observed_ms:.1f} ms, planned {it.planned_ms:.1f} ms."
+            for it in report.fidelity.untrue
+        )
         if report.pressure.is_high:
             yield (
                 f"- `{report.fault}`: something waited for a core {report.pressure.share:.0%} of the time, "
@@ -242,4 +248,10 @@ def _remarks(reports: Iterable[Report]) -> Iterable[str]:
             )
         yield from (f"- `{report.fault}` did not bite: {it.what}." for it in report.evidence if not it.bit)
         yield from (f"- `{report.fault}`: {fork}." for fork in report.safety.forks)
+        yield from (f"- `{report.fault}`: {wrong}." for wrong in report.safety.unlike_replay)
+        yield from (
+            f"- `{report.fault}`: {it.name}: {it.measured}, not {it.predicted}."
+            for it in report.findings
+            if it.name in ("entrances", "reroutes", "noticed") and not it.is_true
+        )
         yield from (f"- `{report.fault}`: acknowledged and missing: {key}." for key in report.safety.missing)

@@ -8,13 +8,17 @@ from dataclasses import replace
 
 from diversite.network import Route
 from diversite.plan import LinkPlan, Plan
+from drills.evidence import Evidence
 from lab import control, wire, world
 from lab.control import RoundTrip
 from lab.files import JsonObject
 from lab.inputs import WireInputs
 from lab.world import World
 
-__all__ = ["WireInputs", "counted", "dropped", "impair", "observed", "of_sites", "restore", "slower"]
+__all__ = ["WireInputs", "counted", "cut_evidence", "dropped", "impair", "observed", "of_sites", "restore", "slower"]
+
+COUNTED_SECONDS_MAX = 5.0
+"""How long a wire's counters may take to show what was dropped: hellos are sent each second, counted each second."""
 
 
 def of_sites(plan: Plan, sites: Iterable[str]) -> tuple[str, ...]:
@@ -29,6 +33,21 @@ def dropped(lab: str, names: Iterable[str]) -> dict[str, int]:
     found = world.require(lab)
     relayed = wire.statistics(found)
     return {name: _dropped(found, wire.require(found, name), relayed.get(name, {})) for name in names}
+
+
+def cut_evidence(lab: str, before: Mapping[str, int]) -> list[Evidence]:
+    """A cut wire has dropped something since. What nobody sends over tells nothing, so it is waited for a while."""
+    now = dict(before)
+
+    def risen() -> bool:
+        now.update(dropped(lab, tuple(before)))
+        return all(now[name] > count for name, count in before.items())
+
+    world.wait_until(risen, COUNTED_SECONDS_MAX, 0.2)
+    return [
+        Evidence(what=f"{name}: {now[name] - count} packets dropped", bit=now[name] > count)
+        for name, count in before.items()
+    ]
 
 
 def counted(lab: str, names: Iterable[str], what: str) -> dict[str, int]:

@@ -16,12 +16,25 @@ from diversite.domains import parse
 from diversite.outcome import Outcome, predict
 from diversite.plan import Plan, plan
 from diversite.recovery import Interval, Percentiles
-from drills.comparison import Instants, Measured, Safety, compare, measure
+from drills.comparison import (
+    Instants,
+    Measured,
+    Safety,
+    Trip,
+    compare,
+    entrances_serving,
+    measure,
+    noticed,
+    orders_reordered,
+    rerouted,
+)
 from drills.load import Line
 
 FOUR = Path(__file__).parents[1] / "stacks" / "good" / "four.yaml"
 BROKEN, HEALED = 100.0, 115.0
 SAFE = Safety(heights=9, forks=(), missing=(), repeated=(), witnesses=("validator-par",))
+ONE, TWO = ("http://a",), ("http://a", "http://b")
+"""Entrances."""
 INSTANTS = Instants(broken=BROKEN, healed=HEALED, resumed=115.4, converged=118.0)
 
 
@@ -78,7 +91,10 @@ def as_predicted(outcome: Outcome) -> Measured:
         acknowledged=100,
         orders_lost=0,
         orders_duplicated=0,
+        orders_reordered=0,
         forks=0,
+        unlike_replay=0,
+        entrances_serving=frozenset(number for number, it in enumerate(outcome.entrances.values()) if it.serves),
     )
     return replace(nothing, **middle)
 
@@ -122,7 +138,12 @@ def test_a_figure_that_never_came_is_wrong(name: str, continues: Outcome) -> Non
     assert wrong(continues, replace(as_predicted(continues), **nothing)) == {name}
 
 
-@pytest.mark.parametrize("change", [{"orders_lost": 1}, {"orders_duplicated": 1}, {"forks": 1}, {"heal_seconds": None}])
+WORST = [{name: 1} for name in ("orders_lost", "orders_duplicated", "orders_reordered", "forks", "unlike_replay")] + [
+    {"heal_seconds": None}
+]
+
+
+@pytest.mark.parametrize("change", WORST)
 def test_what_must_never_be_is_always_wrong(change: dict[str, Any], halts: Outcome, continues: Outcome) -> None:
     """A lost or doubled order, a fork, or a venue that stays apart fails the drill whatever was predicted."""
     for predicted in (halts, continues):
@@ -131,7 +152,7 @@ def test_what_must_never_be_is_always_wrong(change: dict[str, Any], halts: Outco
 
 def test_a_venue_that_goes_on_continues() -> None:
     """If an order sent after the fault is acknowledged before the heal, the venue continues."""
-    found = measure(steady(95, 125), INSTANTS, SAFE, {0}, 1)
+    found = measure(steady(95, 125), INSTANTS, SAFE, {0}, ONE)
     assert (found.outcome, found.rto_seconds) == ("continues", 0.2)
     assert found.heal_seconds == 3.0
 
@@ -139,33 +160,77 @@ def test_a_venue_that_goes_on_continues() -> None:
 def test_a_venue_that_answers_only_after_the_heal_halts() -> None:
     """An acknowledgement after the heal is no sign of going on, nor is one of an order sent before the fault."""
     late = [line(1, 99.9, 0.3), line(2, 101.0, 14.5)]
-    found = measure(late, INSTANTS, SAFE, {0}, 1)
+    found = measure(late, INSTANTS, SAFE, {0}, ONE)
     assert (found.outcome, found.rto_seconds, found.p50_ms) == ("halts_safely", None, None)
 
 
 def test_a_lost_order_or_a_fork_is_the_worst_class() -> None:
     """Where an acknowledged order is gone or two truths stand, no speed of recovery counts."""
     for safety in (replace(SAFE, missing=("ann/k1",)), replace(SAFE, forks=("block at 7",))):
-        assert measure(steady(95, 125), INSTANTS, safety, {0}, 1).outcome == "could_lose_data"
+        assert measure(steady(95, 125), INSTANTS, safety, {0}, ONE).outcome == "could_lose_data"
 
 
 def test_the_gap_spans_the_fault() -> None:
     """The gap begins at the last acknowledgement before the fault, and a silence up to the heal counts too."""
     lines = [*steady(95, 99.8), *steady(101, 103)]
-    assert measure(lines, INSTANTS, SAFE, {0}, 1).gap_seconds == pytest.approx(HEALED - 103.15, abs=0.01)
+    assert measure(lines, INSTANTS, SAFE, {0}, ONE).gap_seconds == pytest.approx(HEALED - 103.15, abs=0.01)
     lines = [*steady(95, 99.8), *steady(101, 115)]
-    assert measure(lines, INSTANTS, SAFE, {0}, 1).gap_seconds == pytest.approx(1.25, abs=0.01)
+    assert measure(lines, INSTANTS, SAFE, {0}, ONE).gap_seconds == pytest.approx(1.25, abs=0.01)
 
 
 def test_percentiles_are_of_those_who_came_to_a_serving_entrance() -> None:
     """Clients of a dead entrance wait for their own patience, which says nothing about the venue."""
     lines = [replace(it, settled_seconds=it.intended_seconds + 0.2 + 2 * (it.number % 2)) for it in steady(100, 114)]
-    assert measure(lines, INSTANTS, SAFE, {0}, 2).p99_ms == pytest.approx(200)
-    assert measure(lines, INSTANTS, SAFE, {0, 1}, 2).p99_ms == pytest.approx(2200)
+    assert measure(lines, INSTANTS, SAFE, {0}, TWO).p99_ms == pytest.approx(200)
+    assert measure(lines, INSTANTS, SAFE, {0, 1}, TWO).p99_ms == pytest.approx(2200)
 
 
 @given(st.floats(0.01, 10), st.floats(0.001, 2))
 def test_recovery_is_never_shorter_than_the_first_new_order_took(pause: float, latency: float) -> None:
     """The recovery time is at least the latency of the first order that was sent after the fault."""
-    found = measure(steady(BROKEN + pause, BROKEN + pause + 1, latency), INSTANTS, SAFE, {0}, 1)
+    found = measure(steady(BROKEN + pause, BROKEN + pause + 1, latency), INSTANTS, SAFE, {0}, ONE)
     assert found.rto_seconds is None or found.rto_seconds >= latency - 0.001
+
+
+def test_an_entrance_that_serves_nobody_is_found(continues: Outcome) -> None:
+    """If an entrance that should serve acknowledges nothing, or one that should not does, the drill fails."""
+    for serving in (set(), {0}, {0, 1}):
+        found = replace(as_predicted(continues), entrances_serving=frozenset(serving))
+        assert wrong(continues, found) == {"entrances"}
+
+
+def test_an_entrance_serves_that_acknowledges_in_the_degraded_time() -> None:
+    """What an entrance acknowledged before the recovery, or only after the heal, is no service in between."""
+    late = line(1, 105.0, 11.0, entrance="http://b")
+    lines = [line(0, 105.0, 0.2), line(2, 99.0, 0.2, entrance="http://b"), late]
+    assert entrances_serving(lines, INSTANTS, 0.5, TWO) == {0}
+    assert entrances_serving(lines, INSTANTS, None, TWO) == frozenset()
+
+
+def test_an_order_is_never_placed_before_what_was_acknowledged_first() -> None:
+    """If an order was acknowledged before another was to be sent, it stands before it in the chain."""
+    first, second = line(1, 100.0, 0.2, height=7, index=0), line(2, 100.3, 0.2, height=7, index=1)
+    assert orders_reordered([first, second]) == 0
+    assert orders_reordered([first, replace(second, height=6)]) == 1
+
+
+def test_orders_at_the_same_time_have_no_order() -> None:
+    """Of two orders that were under way together, either may come first."""
+    first, second = line(1, 100.0, 0.5, height=8, index=0), line(2, 100.3, 0.2, height=7, index=1)
+    assert orders_reordered([first, second]) == 0
+
+
+def test_who_sees_nothing_fails_the_drill(continues: Outcome) -> None:
+    """A fault that should be noticed and is not is a finding, however well the venue did."""
+    assert not noticed(as_predicted(continues)).is_true
+    assert noticed(replace(as_predicted(continues), detected_seconds=4.0)).is_true
+
+
+def test_a_way_that_is_not_the_predicted_one_is_found() -> None:
+    """A pair whose traffic takes another way than predicted, or none, is told with both figures."""
+    good = Trip(between="par-nbg", predicted_ms=40.0, observed_ms=41.5)
+    assert rerouted([good]).is_true
+    for observed in (80.0, float("nan")):
+        found = rerouted([good, replace(good, observed_ms=observed)])
+        assert not found.is_true
+        assert "par-nbg" in found.measured

@@ -17,6 +17,7 @@ from drills.comparison import Measured, Safety, compare
 from drills.course import passed
 from drills.drill import Phases, Report, calm_of
 from drills.faults import FAULTS, Evidence
+from drills.fidelity import Fidelity
 from drills.pressure import Pressure
 from drills.rehearsal import Pair
 from drills.results import Events
@@ -40,7 +41,10 @@ def report(*, bit: bool = True, missing: tuple[str, ...] = ()) -> Report:
         acknowledged=400,
         orders_lost=len(missing),
         orders_duplicated=0,
+        orders_reordered=0,
         forks=0,
+        unlike_replay=0,
+        entrances_serving=frozenset({1}),
     )
     return Report(
         fault=FAULT,
@@ -52,6 +56,7 @@ def report(*, bit: bool = True, missing: tuple[str, ...] = ()) -> Report:
         safety=Safety(heights=9, forks=(), missing=missing, repeated=(), witnesses=("validator-dub",)),
         calm_ms=(150.0, 240.0),
         pressure=Pressure(at=1.0, waited_seconds=0.0, share=0.5),
+        fidelity=Fidelity(links=(), pressures=(0.5,)),
     )
 
 
