@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import os
 import platform
-import re
 import signal
 import struct
 from collections.abc import Iterable, Iterator
@@ -28,6 +27,7 @@ from lab.world import wait_until
 
 STOPPED_SECONDS_MAX = 2.0
 _JUMP_BYTES = 5
+_ENTERING = "nsenter"
 _MAGIC = b"diversite clock\0"
 _OFFSETS = struct.Struct("<qqq")
 """Nanoseconds, microseconds and whole seconds, for the three functions."""
@@ -94,6 +94,14 @@ def move(pids: Iterable[int], seconds: float) -> int:
     if platform.machine() != "x86_64":
         raise LabError(f"the clock of a host can be moved on x86_64 only, and this is {platform.machine()}")
     return sum(_move(pid, seconds) for pid in pids)
+
+
+def of_services(pids: Iterable[int]) -> list[int]:
+    """Those of the processes that nobody watches from outside: who entered a host for a moment keeps his own clock.
+
+    To write into a process it is stopped, and `nsenter`, which stands outside for it, would stay stopped after.
+    """
+    return [pid for pid in pids if _ENTERING not in (_name(pid), _name(_parent(pid)))]
 
 
 def offset_seconds(pid: int) -> float:
@@ -229,5 +237,18 @@ def _told(path: Path) -> str:
 
 
 def _state(pid: int) -> str:
-    found = re.search(r"\) (\w)", Path(f"/proc/{pid}/stat").read_text())
-    return found.group(1) if found else ""
+    return _fields(pid)[0]
+
+
+def _parent(pid: int) -> int:
+    return int(_fields(pid)[1])
+
+
+def _fields(pid: int) -> list[str]:
+    """What /proc tells of a process, from its state on; of one that has ended, that it has no parent."""
+    told = _told(Path(f"/proc/{pid}/stat"))
+    return told.rpartition(")")[2].split() if told else ["X", "0"]
+
+
+def _name(pid: int) -> str:
+    return _told(Path(f"/proc/{pid}/comm")).strip()

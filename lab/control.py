@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import IPv4Interface, IPv4Network
 from pathlib import Path
@@ -179,8 +181,14 @@ def slow_disk(lab: str, host: str, writes_per_second: int) -> None:
 
 
 def keep_disk(lab: str, host: str) -> None:
-    """Keep a copy of a host's disk as it is now, for `swap_disk`. Needs root."""
-    disk.keep(_with_host(lab, host), host)
+    """Keep a copy of a host's disk as it is now, for `swap_disk`; its processes stand still meanwhile. Needs root."""
+    found = _with_host(lab, host)
+    running = found.processes(host)
+    try:
+        _signal(running, signal.SIGSTOP)
+        disk.keep(found, host)
+    finally:
+        _signal(running, signal.SIGCONT)
 
 
 def swap_disk(lab: str, host: str) -> None:
@@ -193,15 +201,20 @@ def swap_disk(lab: str, host: str) -> None:
 
 
 def move_clock(lab: str, host: str, seconds: float) -> int:
-    """Set what a host's processes read as the time of day so far off the truth; how many do. Needs root.
+    """Set what a host's services read as the time of day so far off the truth; how many processes do. Needs root.
 
     What the host starts later reads the true time until this is called again.
     """
-    return clock.move(_with_host(lab, host).processes(host), seconds)
+    return clock.move(clock.of_services(_with_host(lab, host).processes(host)), seconds)
+
+
+def clock_offsets(lab: str, host: str) -> list[float]:
+    """How far off the clock of each process of a host's services is, in seconds."""
+    return [clock.offset_seconds(pid) for pid in clock.of_services(_with_host(lab, host).processes(host))]
 
 
 def refuse(lab: str, host: str, sources: Iterable[IPv4Network]) -> None:
-    """Drop, unseen by the sender, what comes to a host or through it from these networks; from none: nothing more."""
+    """Drop, unseen by the sender, what comes from these networks to a host's own; from none: nothing more."""
     hosts.refuse(_with_host(lab, host), host, sources)
 
 
@@ -270,6 +283,12 @@ def _wire_status(record: JsonObject, counts: Mapping[str, Any]) -> WireStatus:
         cut=record["fault"].get("cut", ""),
         counts=counts,
     )
+
+
+def _signal(pids: Iterable[int], number: signal.Signals) -> None:
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, number)
 
 
 def _set_cut(lab: str, wires: Iterable[str], cut: str) -> None:

@@ -106,7 +106,7 @@ def slow(world: World, host: str, writes_per_second: int) -> None:
 
 
 def keep(world: World, host: str) -> None:
-    """Keep a copy of a host's disk as it is now; the one kept before goes."""
+    """Keep a copy of a host's disk as it is now; the one kept before goes. Nothing may write to it meanwhile."""
     require(world, host)
     sync(world, host)
     world.run(["cp", "--sparse=always", str(_image(world, host)), str(_kept(world, host))])

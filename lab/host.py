@@ -13,7 +13,7 @@ import shutil
 import threading
 from collections import defaultdict
 from collections.abc import Iterable
-from ipaddress import IPv4Network
+from ipaddress import IPv4Interface, IPv4Network
 from pathlib import Path
 
 from diversite.errors import LabError
@@ -121,7 +121,10 @@ def apply_firewall(world: World, name: str) -> None:
 
 
 def refuse(world: World, name: str, sources: Iterable[IPv4Network]) -> None:
-    """Drop, unseen by the sender, what comes to a host or through it from these networks; from none: nothing more."""
+    """Drop, unseen by the sender, what comes from these networks to a host's own; from none: nothing more.
+
+    What a router only passes on, it passes on.
+    """
     write_json(_refusals(world, name), {"sources": sorted(map(str, sources))})
     apply_firewall(world, name)
 
@@ -247,7 +250,8 @@ def _cuts(world: World, host: str) -> str:
 
 def _refused(world: World, host: str) -> str:
     sources: list[str] = (read_json(_refusals(world, host)) or {}).get("sources", [])
-    drops = "".join(f"    ip saddr {source} counter drop\n" for source in sources)
+    own = [IPv4Interface(network["address"]).network for network in require(world, host)["networks"]]
+    drops = "".join(f"    ip saddr {source} ip daddr {to} counter drop\n" for source in sources for to in own)
     chain = f"  chain arriving {{\n    type filter hook prerouting priority -440;\n{drops}  }}\n"
     return f"table inet {_REFUSING} {{\n{chain}}}\n" if sources else ""
 
