@@ -43,15 +43,22 @@ def drill(  # noqa: PLR0913, PLR0917  a parameter an option
     seed: Annotated[int, typer.Option(help="Decides the orders; repetition n has seed + n.")] = 7,
     hold: Annotated[float, typer.Option(min=3, help="How many seconds a fault lasts.")] = 20,
     keep: Annotated[bool, typer.Option("--keep", help="Leave the lab running.")] = False,
+    planted: Annotated[
+        str | None, typer.Option(metavar="MISTAKE", help="Plant a mistake, or `all`, and see whether it is caught.")
+    ] = None,
 ) -> None:
     """Break a venue fault by fault under load, and print what was predicted against what was measured.
 
     A fault's words: kill, all-at-once, outage, pause, power-cut, disk-full, disk-slow, old-disk, clock-step,
     clock-back, clock-drift for hosts; cut-off, power-off, part, ring, peak for sites; cut, one-way, flap, slow, loss,
     duplicate, reorder, corrupt for links; several domains at once are joined by +. `diversite whatif --list` names what
-    can fail.
-    Exit code 1: a prediction was wrong, a fault did not bite, or an order was lost.
+    can fail. Exit code 1: a prediction was wrong, a fault did not bite, or an order was lost; with --planted: a mistake
+    escaped.
     """
+    if planted:
+        from cli.planted import hunt
+
+        raise typer.Exit(hunt(stack, planted, repeat, seed, hold))
     from cli.console import new_console
     from drills import course
     from drills.drill import Phases, calm_of

@@ -26,6 +26,8 @@ class Instants:
 
     broken: float
     """From here on it was broken as a whole."""
+    held: float
+    """The end of the time that is measured: after it, evidence is looked for, and that may take seconds."""
     healed: float
     """Mending began."""
     resumed: float | None
@@ -208,13 +210,13 @@ def rto_seconds(lines: Iterable[Line], instants: Instants) -> float | None:
 
 
 def gap_seconds(lines: Iterable[Line], instants: Instants) -> float | None:
-    """The longest time without an acknowledgement, from the last one before the fault to the heal."""
+    """The longest time without an acknowledgement, from the last one before the fault to the end of the hold."""
     moments = sorted(line.settled_seconds for line in lines if line.fate == "acknowledged")
     before = [moment for moment in moments if moment <= instants.broken][-1:]
-    during = [moment for moment in moments if instants.broken < moment < instants.healed]
+    during = [moment for moment in moments if instants.broken < moment < instants.held]
     if not during:
         return None
-    whole = [*before, *during, instants.healed]
+    whole = [*before, *during, instants.held]
     return round(max(b - a for a, b in pairwise(whole)), 3)
 
 
@@ -238,7 +240,7 @@ def entrances_serving(
     """The numbers of the entrances that acknowledged orders which were meant to be sent in the degraded time."""
     if rto is None:
         return frozenset()
-    within = load.between(lines, instants.broken + rto, instants.healed - SETTLING_SECONDS)
+    within = load.between(lines, instants.broken + rto, instants.held - SETTLING_SECONDS)
     serving = {
         line.entrance for line in within if line.fate == "acknowledged" and line.settled_seconds < instants.healed
     }
@@ -264,7 +266,7 @@ def _degraded(
 ) -> list[Line]:
     if rto is None:
         return []
-    within = load.between(lines, instants.broken + rto, instants.healed - SETTLING_SECONDS)
+    within = load.between(lines, instants.broken + rto, instants.held - SETTLING_SECONDS)
     return [line for line in within if line.fate == "acknowledged" and line.number % entrances in serving]
 
 

@@ -181,7 +181,7 @@ class Drill:
         watch.start()
         try:
             with self._surge(fault, seed, directory):
-                broken, healed, height, evidence, trips = self._hold(fault, predicted, events)
+                instants, height, evidence, trips = self._hold(fault, predicted, events)
         finally:
             notices = watch.stop()
         events.record("noticed", alerts=[[it.alert, it.where, it.noticed, it.alarmed] for it in notices])
@@ -189,13 +189,13 @@ class Drill:
         events.record("resumed", at=resumed)
         converged = self._await(self._is_whole)
         events.record("converged", at=converged)
-        instants = Instants(broken=broken, healed=healed, resumed=resumed, converged=converged)
-        during = tuple(notice for notice in notices if notice.noticed < healed)
+        instants = replace(instants, resumed=resumed, converged=converged)
+        during = tuple(notice for notice in notices if instants.broken <= notice.noticed < instants.healed)
         return _Course(instants=instants, evidence=evidence, notices=during, trips=trips)
 
     def _hold(
         self, fault: Fault, predicted: Outcome, events: Events
-    ) -> tuple[float, float, int, tuple[Evidence, ...], tuple[Trip, ...]]:
+    ) -> tuple[Instants, int, tuple[Evidence, ...], tuple[Trip, ...]]:
         """From the breaking to the healing; whatever happens between, it is healed."""
         head = self._head()
         events.record("breaking", fault=fault.name, height=head)
@@ -203,13 +203,14 @@ class Drill:
             broken = fault.inject()
             events.record("broken", at=broken)
             time.sleep(max(0.0, broken + self._hold_seconds(fault) - time.monotonic()))
+            held = time.monotonic()
             evidence, trips = tuple(fault.evidence()), self._trips(predicted)
             events.record("evidence", signs=[{"what": it.what, "bit": it.bit} for it in evidence])
         finally:
             height = max(head, self._head())
             healed = fault.heal()
         events.record("healing began", at=healed, height=height)
-        return broken, healed, height, evidence, trips
+        return Instants(broken=broken, held=held, healed=healed, resumed=None, converged=None), height, evidence, trips
 
     def _trips(self, predicted: Outcome) -> tuple[Trip, ...]:
         """The round trips between sites whose traffic takes another way, as far as their routers run."""
@@ -230,6 +231,8 @@ class Drill:
         self._await(lambda: not self._behind(head))
         absent = self._behind(head)
         witnesses = [host for host in self._witnesses(fault) if host.name not in absent]
+        if not witnesses:
+            raise LabError(f"lab {self._lab}: after {fault.name} no validator is at height {head}, the venue's head")
         found = safety.check(self._observer, self._plan, lines, range(first, head + 1), witnesses, absent)
         replayed = self._replay.check(lines, witnesses[0], head)
         found = replace(found, replayed=replayed.height, unlike_replay=replayed.wrong)

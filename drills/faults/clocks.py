@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from diversite.outcome import Outcome
 from drills import asking
 from drills.faults.fault import Evidence, HostFault, unharmed
-from lab import clock, control, world
+from lab import control
 
 STEP_SECONDS = 30.0
 """Well beyond every bound that compares a block's time with the time of day."""
@@ -18,8 +18,8 @@ DRIFT_SECONDS_PER_SECOND = 0.25
 """A thousand times a bad crystal: what takes hours there shows in a minute here."""
 EVERY_SECONDS = 0.25
 """How often a clock is set, so that what starts anew has it soon."""
-TRUE_SECONDS = 0.5
-"""How far off a clock may be read that is where it was set."""
+BIT_SHARE = 0.5
+"""Of what a clock is to be off by now: it is read one host after the other, and drifts meanwhile."""
 
 
 class WrongClock(HostFault):
@@ -36,12 +36,12 @@ class WrongClock(HostFault):
 
     def evidence(self) -> Sequence[Evidence]:
         """Every process reads the wrong time, and engines say it themselves."""
-        found, wanted = world.require(self.lab), self.seconds(time.monotonic() - self._since)
-        read = {name: [clock.offset_seconds(pid) for pid in found.processes(name)] for name in self.names}
+        read = {name: control.clock_offsets(self.lab, name) for name in self.names}
+        wanted = self.seconds(time.monotonic() - self._since)
         signs = [
             Evidence(
                 what=f"{name}: {len(offsets)} processes read a clock that is {min(offsets, default=0):.1f} s off",
-                bit=bool(offsets) and all(_near(offset, wanted) for offset in offsets),
+                bit=bool(offsets) and all(_is_off(offset, wanted) for offset in offsets),
             )
             for name, offsets in read.items()
         ]
@@ -78,7 +78,7 @@ class WrongClock(HostFault):
         told = asking.metric(self.lab, self.plan.hosts[engine], "engine_last_commit_timestamp_seconds")
         off = told - time.time()
         wanted = self.seconds(time.monotonic() - self._since)
-        return Evidence(what=f"{engine}: noted a commit {off:.1f} s off the true time", bit=abs(off) > abs(wanted) / 2)
+        return Evidence(what=f"{engine}: noted a commit {off:.1f} s off the true time", bit=_is_off(off, wanted))
 
 
 class ClockStep(WrongClock):
@@ -113,5 +113,5 @@ class ClockDrift(WrongClock):
         return DRIFT_SECONDS_PER_SECOND * since
 
 
-def _near(offset: float, wanted: float) -> bool:
-    return abs(offset - wanted) <= TRUE_SECONDS
+def _is_off(offset: float, wanted: float) -> bool:
+    return offset * wanted > 0 and abs(offset) >= BIT_SHARE * abs(wanted)

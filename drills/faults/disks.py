@@ -18,6 +18,8 @@ from lab import control
 WRITES_PER_SECOND = 10
 """Of a slow disk: one that is rebuilding, or a volume that has used up its credit."""
 SYNCS = 4
+COMMITS_MAX = 30
+"""How many of the newest commits are looked into for a signature that must not be there."""
 _SYNC = """
 import os, sys, time
 began = time.monotonic()
@@ -167,7 +169,7 @@ class OldDisk(DiskFault):
     def evidence(self) -> Sequence[Evidence]:
         """Blocks go on, and none of them has a signature of theirs."""
         witness, height = self._witness, self._height()
-        commits = [asking.validator(self.lab, witness, f"/commit?height={at}") for at in range(self._from + 2, height)]
+        commits = [asking.validator(self.lab, witness, f"/commit?height={at}") for at in self._since(height)]
         told = [commit["signed_header"] for commit in commits]
         signers = {it["validator_address"] for each in told for it in each["commit"]["signatures"]}
         proposers = {each["header"]["proposer_address"] for each in told}
@@ -195,6 +197,9 @@ class OldDisk(DiskFault):
     @property
     def _witness(self) -> Host:
         return next(host for host in self.plan.of_role("validator") if host not in self.disks)
+
+    def _since(self, height: int) -> range:
+        return range(max(self._from + 2, height - COMMITS_MAX), height)
 
     def _height(self) -> int:
         return int(asking.validator(self.lab, self._witness, "/status")["sync_info"]["latest_block_height"])

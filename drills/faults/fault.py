@@ -100,7 +100,7 @@ class HostFault(Fault):
         if not self.hosts or self.links:
             raise DiversiteError(
                 f"{self.name}: {self.where} is not hosts alone, which {self.word} strikes; "
-                "links are struck by words such as cut, slow and loss"
+                "links are struck by cut, slow, loss and others"
             )
 
 
@@ -125,7 +125,7 @@ class LinkFault(Fault):
         if not self.links or self.hosts:
             raise DiversiteError(
                 f"{self.name}: {self.where} is not links alone, which {self.word} strikes; "
-                "hosts are struck by words such as kill, pause and power-off"
+                "hosts are struck by kill, pause, power-off and others"
             )
 
 

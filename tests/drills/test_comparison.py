@@ -35,7 +35,7 @@ BROKEN, HEALED = 100.0, 115.0
 SAFE = Safety(heights=9, forks=(), missing=(), repeated=(), witnesses=("validator-par",))
 ONE, TWO = ("http://a",), ("http://a", "http://b")
 """Entrances."""
-INSTANTS = Instants(broken=BROKEN, healed=HEALED, resumed=115.4, converged=118.0)
+INSTANTS = Instants(broken=BROKEN, held=HEALED, healed=HEALED, resumed=115.4, converged=118.0)
 
 
 @pytest.fixture(scope="module")
@@ -234,3 +234,9 @@ def test_a_way_that_is_not_the_predicted_one_is_found() -> None:
         found = rerouted([good, replace(good, observed_ms=observed)])
         assert not found.is_true
         assert "par-nbg" in found.measured
+
+
+def test_looking_for_evidence_is_no_gap() -> None:
+    """What comes after the measured time, while signs are gathered, is not counted."""
+    lines = steady(95, 110)
+    assert measure(lines, replace(INSTANTS, held=110.0), SAFE, {0}, ONE).gap_seconds == pytest.approx(0.05, abs=0.02)

@@ -1,0 +1,72 @@
+"""`diversite drill --planted`: put mistakes into a venue on purpose, and see whether the drills catch them.
+
+Each mistake has a lab of its own, made for it and removed after it: some ruin what they touch. Ends 0 only if all are
+caught.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from diversite.errors import DiversiteError
+
+if TYPE_CHECKING:
+    from cli.stacks import LabStack
+    from drills.planted.hunting import Caught
+
+ALL = "all"
+
+
+def hunt(stack: str, mistake: str, repeat: int, seed: int, hold: float) -> int:
+    """Hunt one mistake, or all of them; 1 if any escaped."""
+    from cli.console import new_console, new_table
+    from cli.lab.up import borrowed
+    from cli.stacks import lab_stack
+    from drills.planted.known import VARIANTS
+
+    console, venue = new_console(), lab_stack(stack)
+    _require_none_runs(venue)
+    rows, escaped = new_table("mistake", "caught by", "after", "because"), 0
+    for name in VARIANTS if mistake == ALL else [mistake]:
+        with borrowed(venue, console, keep=False):
+            caught = _hunted(venue, name, repeat, seed, hold)
+        told = f"{caught.fault} after {caught.repetitions}: {caught.signs[0]}" if caught else "escaped"
+        console.print(f"{name}: {told}", markup=False, soft_wrap=True)
+        rows.add_row(name, *(_cells(caught) if caught else ("nobody", "", "")))
+        escaped += caught is None
+    console.print(rows)
+    return 1 if escaped else 0
+
+
+def _hunted(venue: LabStack, name: str, repeat: int, seed: int, hold: float) -> Caught | None:
+    from drills.course import Course
+    from drills.drill import Phases
+    from drills.planted import hunting
+    from drills.planted.known import by_name
+
+    planned = Course(
+        stack=venue.topology,
+        lab=venue.name,
+        plan=venue.plan,
+        faults=(),
+        repeat=repeat,
+        seed=seed,
+        phases=Phases(hold_seconds=hold),
+    )
+    return hunting.hunt(by_name(name), planned, lambda report: None)
+
+
+def _cells(caught: Caught) -> Iterator[str]:
+    yield caught.fault
+    yield f"{caught.repetitions} of it"
+    yield "; ".join(caught.signs)[:200]
+
+
+def _require_none_runs(venue: LabStack) -> None:
+    from lab import world
+
+    if world.find(venue.name) is not None:
+        raise DiversiteError(
+            f"lab {venue.name} runs, and what is planted would ruin it: `diversite lab down {venue.topology}` first"
+        )
