@@ -52,7 +52,7 @@ def machine_known_and_small(resource: Resource, settings: Size) -> Iterator[str]
     """
     host = facts.of_resources({resource.urn: resource}).hosts
     for fact in host.values():
-        provider = (fact.place or "").partition("/")[0] or fact.account
+        provider = (fact.place or "").partition("/")[0] or facts.PROVIDER_OF[resource.type.partition(":")[0]]
         try:
             vcpus = catalog().machine(provider, fact.machine or "").vcpus
         except CatalogError:

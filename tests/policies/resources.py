@@ -462,7 +462,10 @@ EXAMPLES: dict[str, Example] = {
     "no-signer-disk-from-snapshot": Example(disks, _snapshots),
     "tagged": Example(_tagged, _untagged),
     "machine-known-and-small": Example(
-        every_host,
+        lambda name, options: (
+            every_host(name, options),
+            instance(f"{name}-account", options, tags=tags(account="second")),
+        ),
         lambda name, options: (
             instance(f"{name}-unknown", options, instance_type="x99.huge"),
             machine(f"{name}-large", options, machine_type="c3-standard-22"),
