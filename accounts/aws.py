@@ -36,7 +36,7 @@ HOME_REGIONS = {"aws": "us-east-1", "aws-us-gov": "us-gov-west-1", "aws-cn": "cn
 """By partition, a region that every account has from the start."""
 DEBIAN_OWNER = "136693071363"
 """The account that publishes Debian's images."""
-STANDARD_FAMILIES = frozenset("acdhimrtz")
+STANDARD_FAMILIES = frozenset({*"acdhimrtz", "im", "is"})
 """The families of instances that share one quota of virtual processors; each other has its own."""
 QUOTAS = {
     "vcpus": ("ec2", "L-1216C47A", "vCPUs of standard on-demand instances"),

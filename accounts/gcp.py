@@ -303,4 +303,4 @@ def _path(address: str) -> str:
 
 
 def _spreads(group: Any) -> bool:
-    return bool(group) and group.availability_domain_count > 1 and group.collocation != "COLLOCATED"
+    return bool(group) and group.availability_domain_count > 1

@@ -48,7 +48,7 @@ def test_nothing_but_reads_is_asked(aws: Api, gcp: Api, hetzner: Api) -> None:
 
 def test_an_az_id_is_told_by_its_name_here(moto: None) -> None:
     """Which AZ name is an AZ ID differs from account to account, so it is told."""
-    row = _only(_problems_and_all(venue("par", "dub")), subject="zone", where="aws/eu-west-1/euw1-az1")
+    row = _only(preflight(venue("par", "dub"), EXPECTED, "small"), subject="zone", where="aws/eu-west-1/euw1-az1")
     assert (row.standing, row.says) == ("good", "eu-west-1b in this account")
 
 
@@ -130,6 +130,15 @@ def test_a_short_quota_is_raised_by_a_command(moto: None, quotas: dict[str, floa
     )
 
 
+def test_only_standard_families_count_together(moto: None) -> None:
+    """What runs in the account counts against the quota of its own kind, a graphics instance not against the venue's."""
+    ec2 = boto3.client("ec2", "eu-west-3")
+    for machine in ("g4dn.xlarge", "c7i.xlarge"):
+        ec2.run_instances(ImageId=_ami("eu-west-3", "x86_64"), InstanceType=machine, MinCount=1, MaxCount=1)
+    rows = preflight(venue("par"), EXPECTED, "small")
+    assert "vCPUs of standard on-demand instances: 18 needed, 4 of 64 used" in {row.says for row in rows}
+
+
 def test_a_quota_that_is_not_told(moto: None, quotas: dict[str, float], gcp: Api) -> None:
     """A limit that no API tells is no problem, and it is said where to look."""
     del quotas["L-0263D0A3"]
@@ -194,6 +203,15 @@ def test_hetzner_machines_that_cannot_be_had(hetzner: Api, location: dict[str, A
     types["server_types"][0]["locations"][1] |= location
     hetzner.answers["/server_types"] = (200, types)
     assert _only(preflight(venue("nbg"), EXPECTED, "small"), subject="machine", standing="problem").says == says
+
+
+def test_a_location_of_another_network_zone(hetzner: Api) -> None:
+    """A location that Hetzner counts to another network zone could not join the site's network."""
+    locations = recorded("hcloud/locations.json")
+    locations["locations"][1]["network_zone"] = "eu-north"
+    hetzner.answers["/locations"] = (200, locations)
+    row = _only(preflight(venue("nbg"), EXPECTED, "small"), subject="zone")
+    assert row.says == "this account has no zone nbg1 there; it has fsn1"
 
 
 def test_a_google_zone_that_is_down(gcp: Api) -> None:
@@ -282,7 +300,3 @@ def _ami(region: str, architecture: str) -> str:
 def _only(rows: Iterable[Row], **wanted: str) -> Row:
     (row,) = [row for row in rows if all(getattr(row, name) == value for name, value in wanted.items())]
     return row
-
-
-def _problems_and_all(plan: Any) -> tuple[Row, ...]:
-    return preflight(plan, EXPECTED, "small")
