@@ -41,7 +41,7 @@ def service(plan: Plan, host: Host, paths: Paths, facts: Facts) -> Service:
         command=("sh", f"{paths.etc}/start"),
         files={
             f"{paths.etc}/config/config.toml": config(plan, host, paths, facts),
-            f"{paths.etc}/config/genesis.json": genesis(plan, facts),
+            f"{paths.etc}/config/genesis.json": genesis(plan, facts, brief=paths.cloud),
             f"{paths.etc}/start": start(paths),
         },
         ready=Ready(kind="http", address=f"{host.address}:{ports.COMETBFT_RPC}", path="/health"),
@@ -84,18 +84,21 @@ def config(plan: Plan, host: Host, paths: Paths, facts: Facts) -> str:
     return toml(tables)
 
 
-def genesis(plan: Plan, facts: Facts) -> str:
-    """`genesis.json`: who votes with which power, and the venue's markets. The same bytes on every validator."""
+def genesis(plan: Plan, facts: Facts, *, brief: bool = False) -> str:
+    """`genesis.json`: who votes with which power, and the venue's markets. The same bytes on every validator.
+
+    `brief`: without the addresses, which CometBFT works out of the keys; a boot script has little room.
+    """
     document = {
         "genesis_time": facts.genesis_time,
         "chain_id": plan.venue,
         "initial_height": "1",
         "consensus_params": _consensus_params(),
-        "validators": [_genesis_validator(host, facts) for host in plan.of_role("validator")],
+        "validators": [_genesis_validator(host, facts, brief) for host in plan.of_role("validator")],
         "app_hash": "",
         "app_state": app_state(plan),
     }
-    return json.dumps(document, indent=2) + "\n"
+    return json.dumps(document, indent=None if brief else 2) + "\n"
 
 
 def app_state(plan: Plan) -> dict[str, object]:
@@ -201,10 +204,10 @@ def _consensus_params() -> dict[str, object]:
     }
 
 
-def _genesis_validator(host: Host, facts: Facts) -> dict[str, object]:
+def _genesis_validator(host: Host, facts: Facts, brief: bool) -> dict[str, object]:
     key = facts.validators[host.key]
     return {
-        "address": key.address,
+        **({} if brief else {"address": key.address}),
         "pub_key": {"type": "tendermint/PubKeyEd25519", "value": key.public_key},
         "power": str(host.voting_power),
         "name": host.key,

@@ -24,6 +24,12 @@ def settings(_plan: Plan, host: Host) -> Mapping[str, str]:
     return {**_every_host(), **(_router() if host.role == "gateway" else {})}
 
 
+def together(plan: Plan, host: Host) -> tuple[Mapping[str, str], ...]:
+    """The same in groups: where the kernel lacks one setting of a group, none of it is set."""
+    single = ({name: value} for name, value in settings(plan, host).items() if name not in KEEP_CONNECTIONS)
+    return (KEEP_CONNECTIONS, *single)
+
+
 def _every_host() -> dict[str, str]:
     return {
         **KEEP_CONNECTIONS,

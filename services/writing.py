@@ -19,6 +19,14 @@ def render(template: str, **values: object) -> str:
     return _environment().get_template(template).render(values)
 
 
+def verbatim(template: str) -> str:
+    """The text of `services/templates/<template>` as it stands, for what is no template: shell has braces too."""
+    environment = _environment()
+    loader = environment.loader
+    assert loader is not None  # noqa: S101  it is given below
+    return loader.get_source(environment, template)[0]
+
+
 def yaml(document: Mapping[str, Any]) -> str:
     """A document as YAML, keys in the order given, no line folded."""
     writer = YAML()

@@ -1,0 +1,13 @@
+"""Every venue that boot scripts are rendered for."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.services.boot.venues import Booted, booted_venue
+
+
+@pytest.fixture(params=["europe", "small", "alone"])
+def venue(request: pytest.FixtureRequest) -> Booted:
+    """Each venue in turn, with the boot scripts of its hosts."""
+    return booted_venue(request.param)

@@ -1,0 +1,81 @@
+"""systemd accepts every unit, each service runs as little as it can, and the steps of a boot are in order."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from services.boot import units
+from tests.services.boot.venues import Booted, booted_venue
+from tests.services.venues import run
+
+SYSTEMD = "/etc/systemd/system/"
+
+
+def units_of(venue: Booted, host: str) -> dict[str, str]:
+    """The unit files of a host by name."""
+    files = venue.files[host]
+    return {path.removeprefix(SYSTEMD): text for path, text in files.items() if path.startswith(SYSTEMD)}
+
+
+@pytest.mark.parametrize("role", ["gateway", "validator", "engine", "entry", "monitor"])
+@pytest.mark.parametrize("provider", ["aws", "gcp", "hetzner"])
+def test_systemd_accepts_every_unit(role: str, provider: str, tmp_path: Path) -> None:
+    """`systemd-analyze verify` finds no fault; programs that are not on this machine are put in its place."""
+    venue = booted_venue("hundred")
+    host = next(it for it in venue.plan.hosts.values() if (it.role, it.provider) == (role, provider))
+    found = units_of(venue, host.name)
+    for name, text in found.items():
+        (tmp_path / name).write_text(re.sub(r"^(Exec\w+=-?).*", r"\1/bin/true", text, flags=re.MULTILINE))
+    names = [str(tmp_path / name.replace("@.", "@x.")) for name in found]
+    assert run("systemd-analyze", "verify", "--man=no", "--recursive-errors=no", *names) == ""
+
+
+def test_every_service_has_a_unit(venue: Booted) -> None:
+    """Each is started by the target, waits for the host to be ready, and comes back when it ends."""
+    for host in venue.files:
+        found = units_of(venue, host)
+        wanted = re.search(r"^Wants=(.*)$", found["diversite.target"], re.MULTILINE)
+        assert wanted is not None
+        for name in wanted[1].split():
+            text = found[re.sub(r"@.*\.", "@.", name)]
+            assert "After=diversite-prepare.service" in text
+            assert "\nRestart=always\n" in text or "@" in name
+
+
+def test_no_service_is_root(venue: Booted) -> None:
+    """None may gain rights or write outside its own directory; only what needs the network's rights has them."""
+    privileged = {"bird": "CAP_NET_ADMIN CAP_NET_RAW", "blackbox": "CAP_NET_RAW"}
+    for host in venue.files:
+        for name, text in units_of(venue, host).items():
+            service = re.fullmatch(r"diversite-(.+)\.service", name)
+            if "ExecSearchPath=" not in text or service is None:
+                continue
+            assert "\nUser=diversite\n" in text
+            assert "\nNoNewPrivileges=yes\n" in text
+            assert "\nProtectSystem=strict\n" in text
+            assert re.findall(r"^ReadWritePaths=(.*)$", text, re.MULTILINE) == [f"/var/lib/diversite/{service[1]}"]
+            assert f"\nAmbientCapabilities={privileged.get(service[1], '')}\n" in text
+
+
+def test_validators_and_engines_cannot_ask_for_credentials() -> None:
+    """The provider's metadata service is out of reach of what handles orders."""
+    for name, unit in (("validator-par", "cometbft"), ("engine-par", "engine"), ("entry-par", "haproxy")):
+        assert "IPAddressDeny=169.254.169.254" in units_of(booted_venue("europe"), name)[f"diversite-{unit}.service"]
+
+
+def test_a_boot_goes_in_order() -> None:
+    """The packet filter before anything is fetched, the disk before the keys, the program before the keys."""
+    text = units_of(booted_venue("europe"), "validator-par")["diversite-prepare.service"]
+    steps = re.findall(r"^ExecStart=-?(?:\S*/)?(\S+)", text, re.MULTILINE)
+    assert steps == ["settings", "packages", "nft", "access", "disk", "release", "keys", "homes"]
+
+
+def test_every_step_is_there(venue: Booted) -> None:
+    """A script that a unit names is written, and none is written that no unit names."""
+    for files in venue.files.values():
+        scripts = {path for path in files if path.startswith(units.SCRIPTS)}
+        text = "\n".join(files.values())
+        assert scripts == set(re.findall(rf"^ExecStart=-?({units.SCRIPTS}/\w+)$", text, re.MULTILINE))
