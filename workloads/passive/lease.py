@@ -43,6 +43,8 @@ class Lease:
 
     async def take(self) -> bool:
         """Take the lease if nobody holds it."""
+        if await self.holder() is not None:
+            return False
         asked = time.monotonic()
         taken = await self._ask(self._taken)
         if taken:

@@ -33,7 +33,7 @@ READ_SECONDS_MAX = 0.25
 """How long a worker waits for an order before it looks at its lease again."""
 RETRY_SECONDS = 0.2
 FIRST_TRY_SECONDS = 4.0
-"""How long the preferred member has to itself where nobody ever had the lease."""
+"""How long after its start the preferred member has the first try to itself."""
 FORGET_EVERY_BATCHES = 50
 
 log = logging.getLogger("workloads.passive")
@@ -79,7 +79,7 @@ class Worker:
 
     async def run(self) -> None:
         """Follow and work for good; Diverged ends it."""
-        renewing = asyncio.create_task(self._renew())
+        renewing = asyncio.create_task(self._keep_lease())
         try:
             while True:
                 await self._safely(self._turn)
@@ -110,14 +110,11 @@ class Worker:
         ledger, queue = await self._connected()
         await self._follow(ledger)
         self.standing.obstacle = ""
-        held = self._lease.held
-        if held is None:
-            self.standing.role = "follows"
-            held = await self._taken()
-        if held is None:
-            await asyncio.sleep(FOLLOW_SECONDS)
-        else:
+        if held := self._lease.held:
             await self._work(ledger, queue, held)
+        else:
+            self.standing.role = "follows"
+            await asyncio.sleep(FOLLOW_SECONDS)
 
     async def _connected(self) -> tuple[Ledger, Queue]:
         if self._queue is None:
@@ -145,11 +142,6 @@ class Worker:
                     raise Diverged(f"batch {batch.height}: {result.app_hash.hex()} and not {batch.state_hash.hex()}")
                 self.standing.sequence = batch.sequence
                 self._tell(result)
-
-    async def _taken(self) -> Held | None:
-        if not self._settings.preferred and not self.state.height and self.standing.taken_over == 0:
-            await asyncio.sleep(FIRST_TRY_SECONDS if await self._lease.holder() is None else 0)
-        return self._lease.held if await self._lease.take() else None
 
     async def _work(self, ledger: Ledger, queue: Queue, held: Held) -> None:
         """Fence everyone before, read what they still committed, and go on from there."""
@@ -213,12 +205,17 @@ class Worker:
             if item.outcome:
                 self._on_outcome(item.identity, item.outcome)
 
-    async def _renew(self) -> None:
+    async def _keep_lease(self) -> None:
+        """Renew the lease while it is held, and take it when nobody holds it and this member could work."""
+        if not self._settings.preferred:
+            await asyncio.sleep(FIRST_TRY_SECONDS)
         while True:
             await asyncio.sleep(self._settings.renew_ms / 1000)
             with contextlib.suppress(ConnectionError):
                 if self._lease.held:
                     await self._lease.renew()
+                elif self.standing.role == "follows" and not self.standing.obstacle:
+                    await self._lease.take()
 
     async def _safely(self, step: Callable[[], Awaitable[None]]) -> None:
         try:
