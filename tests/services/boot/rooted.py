@@ -30,6 +30,7 @@ class Rooted:
         self.stubs.mkdir(parents=True)
         for place in PLACES:
             (root / place[1:]).parent.mkdir(parents=True, exist_ok=True)
+        (root / "usr/local/bin").mkdir()
         for path, text in booted_venue(venue).files[host].items():
             self._write(path, text)
         told = root / "etc/diversite/host"
