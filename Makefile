@@ -14,7 +14,7 @@ drill: setup
 	@.venv/bin/diversite drill --repeat $(REPEAT) $(if $(KEEP),--keep)
 
 test:
-	@scripts/setup dev clouds
+	@scripts/setup dev clouds accounts state report
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy .
