@@ -131,7 +131,7 @@ def test_a_short_quota_is_raised_by_a_command(moto: None, quotas: dict[str, floa
 
 
 def test_only_standard_families_count_together(moto: None) -> None:
-    """What runs in the account counts against the quota of its own kind, a graphics instance not against the venue's."""
+    """A graphics instance that runs in the account does not count against the quota of the venue's families."""
     ec2 = boto3.client("ec2", "eu-west-3")
     for machine in ("g4dn.xlarge", "c7i.xlarge"):
         ec2.run_instances(ImageId=_ami("eu-west-3", "x86_64"), InstanceType=machine, MinCount=1, MaxCount=1)
