@@ -11,13 +11,16 @@ from components.component import Component
 from components.contract import link_tags
 from diversite.plan import LinkEnd, LinkPlan, Plan
 
+ENCRYPTION = "wireguard"
+"""Of every link, whatever carries it: two providers' managed path or a carrier's circuit encrypts nothing by itself."""
+
 
 class Link(Component):
     """A private link between two sites; `components.path` makes what carries it, where that is a provider's."""
 
     def __init__(self, planned: Plan, link: LinkPlan, opts: pulumi.ResourceOptions | None = None) -> None:
         ends = {"a": _told(link.a), "b": _told(link.b)}
-        super().__init__(link.name, opts, {**link_tags(planned, link), **ends})
+        super().__init__(link.name, opts, {**link_tags(planned, link), **ends, "encryption": ENCRYPTION})
         self.register_outputs({"rtt_ms": link.rtt_ms})
 
 

@@ -17,6 +17,8 @@ from policies.rules.judging import judged
 from policies.venue import Venue
 
 ENCRYPTED_KINDS = frozenset({"wireguard", "vpn"})
+ENCRYPTIONS = frozenset({"macsec", "ipsec", "wireguard"})
+"""What a link may declare that it is encrypted with, whatever its kind: a cloud's links are tunnels, all of them."""
 WIREGUARD_BYTES = 80
 """What WireGuard adds to a packet over IPv6."""
 IPV6_MTU_BYTES_MIN = 1280
@@ -105,7 +107,7 @@ def _is_private(address: str) -> bool:
     subject="links",
     severity="critical",
     settings=Settings,
-    remedy="Make it a `wireguard` or `vpn` link, or declare the `encryption` (macsec, ipsec) of the circuit.",
+    remedy="Make it a `wireguard` or `vpn` link, or declare its `encryption`: wireguard, macsec or ipsec.",
 )
 def encrypted(venue: Venue, _settings: Settings) -> Iterator[Blocker]:
     """What leaves a provider is encrypted.
@@ -124,7 +126,7 @@ def encrypted(venue: Venue, _settings: Settings) -> Iterator[Blocker]:
 
 def _is_encrypted(link: LinkFact, resource: Resource) -> bool:
     rehearsed = resource.type == tokens.LAB_WIRE and link.kind in ("circuit", "cross_cloud")
-    return link.kind in ENCRYPTED_KINDS or rehearsed or resource.get("encryption") in ("macsec", "ipsec")
+    return link.kind in ENCRYPTED_KINDS or rehearsed or resource.get("encryption") in ENCRYPTIONS
 
 
 @stack_rule(
