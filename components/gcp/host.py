@@ -29,7 +29,7 @@ __all__ = ["Machine", "paths"]
 
 BOOT_GIB = 20
 DATA_DEVICE = "data"
-"""The host finds its disk as `/dev/disk/by-id/google-data`."""
+"""How the host's own tools show its disk: `/dev/disk/by-id/google-data`."""
 HELD = ["boot_disk", "metadata", "machine_type"]
 """What would replace a machine, or stop it for a while, and waits for its site's turn in `diversite rollout`."""
 OPENED = "opened"

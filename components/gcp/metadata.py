@@ -6,28 +6,10 @@ import pulumi
 
 from diversite.errors import PlanError
 from diversite.plan import Host
+from services.boot import startup_script
 
 VALUE_BYTES_MAX = 262_144
 """Of one value."""
-
-FIRST_BOOT = """\
-#!/bin/sh
-# Google's Debian images come without cloud-init, which carries `user-data` out. It is fetched once, and the machine
-# boots anew with it; on every boot after that, and where an image has it, there is nothing to do here.
-set -eu
-command -v cloud-init >/dev/null && exit 0
-mkdir -p /etc/cloud/cloud.cfg.d
-cat >/etc/cloud/cloud.cfg.d/99-diversite.cfg <<'END'
-datasource_list: [GCE]
-network: {config: disabled}
-END
-export DEBIAN_FRONTEND=noninteractive
-until apt-get update && apt-get install --yes --no-install-recommends cloud-init; do
-    sleep 5
-done
-systemctl reboot
-"""
-"""Runs at each boot, as root, by Google's guest agent."""
 
 
 def metadata(host: Host, boot_script: pulumi.Input[str]) -> dict[str, pulumi.Input[str]]:
@@ -38,7 +20,7 @@ def metadata(host: Host, boot_script: pulumi.Input[str]) -> dict[str, pulumi.Inp
         require_small(host, boot_script)
     return {
         "user-data": boot_script,
-        "startup-script": FIRST_BOOT,
+        "startup-script": startup_script(),
         "enable-oslogin": "TRUE",
         "block-project-ssh-keys": "TRUE",
         "serial-port-enable": "FALSE",
