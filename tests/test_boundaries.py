@@ -30,7 +30,7 @@ def _may(parts: str = "", packages: str = "") -> May:
 
 ALLOWED = {
     "diversite": _may("", "pydantic pydantic_core yaml ruamel sortedcontainers networkx"),
-    "services": _may("diversite", "jinja2 ruamel"),
+    "services": _may("diversite", "jinja2 yaml"),
     "components": _may("diversite services", "pulumi pulumi_aws pulumi_gcp pulumi_hcloud pulumi_random"),
     "policies": _may("diversite", "pulumi pulumi_policy pydantic yaml"),
     "offline": _may("diversite", "pulumi grpc google cryptography ruamel"),
