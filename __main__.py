@@ -7,18 +7,21 @@ from pathlib import Path
 import pulumi
 
 from components.venue import Venue, VenueArgs
-from diversite import stackfile
+from diversite import keys, stackfile
 from diversite.errors import DiversiteError
 from diversite.judge import judge
 from diversite.plan import plan
+from services.facts import facts_of
 
 settings = pulumi.Config("diversite")
 name = settings.get("topology") or pulumi.get_stack()
 substrate = settings.require("substrate")
+stacks = Path(__file__).parent / "stacks"
 
 try:
-    planned = plan(stackfile.load(Path(__file__).parent / "stacks" / f"{name}.yaml"))
+    planned = plan(stackfile.load(stacks / f"{name}.yaml"))
     judge(planned, remedies=False).require_met()
+    halves = keys.load(stacks / f"{name}.keys.yaml", planned) if substrate == "cloud" else None
 except DiversiteError as error:
     raise pulumi.RunError(str(error)) from error  # the engine shows its text, and no traceback
 
@@ -28,6 +31,7 @@ venue = Venue(
         plan=planned,
         substrate=substrate,
         owner=f"{pulumi.get_project()}/{pulumi.get_stack()}",
+        known=facts_of(halves) if halves else None,
         rolling=settings.get("rolling"),
         accounts=settings.get_object("accounts") or {},
     ),

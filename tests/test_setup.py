@@ -38,7 +38,7 @@ def test_every_package_is_missed_by_a_command_of_its_own() -> None:
 @pytest.mark.parametrize(
     ("said", "is_new_enough"),
     [
-        ("go1.22.11", True),
+        ("go1.24.0", True),
         ("go1.26.8", True),
         ("go1.100.1", True),
         ("go1.22.5", False),
