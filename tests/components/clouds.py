@@ -7,6 +7,7 @@ from itertools import combinations
 from typing import Any
 
 from diversite.topology import Topology
+from tests.support.topologies import CLOUD_BUILD, CLOUD_IMAGES, CLOUD_MACHINES, image_place, of
 
 ACCOUNTS = {"aws": "123456789012", "gcp": "venue-example", "hetzner": "venue-example"}
 """What a provider itself calls an account."""
@@ -20,13 +21,6 @@ PLACES = {
     ),
     "hetzner": ("hetzner/eu-central/nbg1", "hetzner/eu-central/fsn1", "hetzner/eu-central/hel1", "hetzner/us-east/ash"),
 }
-MACHINES = {"aws": "c7i.xlarge", "gcp": "c3-standard-4", "hetzner": "ccx23"}
-IMAGES = {
-    "aws": {"x86_64": "ami-0123456789abcdef0", "arm64": "ami-0fedcba9876543210"},
-    "gcp": {"x86_64": "projects/debian-cloud/global/images/debian-12-bookworm-v20251014"},
-    "hetzner": {"x86_64": "114690387", "arm64": "114690389"},
-}
-BUILD = {"address": "https://releases.invalid/release.tar.gz", "sha256": "0" * 64}
 BACKBONE_APART = {"aws": True, "gcp": True, "hetzner": False}
 """Whether the provider joins its regions: Hetzner joins the locations of one network zone only."""
 
@@ -49,7 +43,7 @@ def of_provider(provider: str) -> Topology:
 
 def hosts(provider: str, sites: Sequence[str]) -> dict[str, Any]:
     """A validator and an engine at each site, entrances at the first two, monitors at the last two."""
-    each = {site: {"site": site, "machine": MACHINES[provider]} for site in sites}
+    each = {site: {"site": site, "machine": CLOUD_MACHINES[provider][0]} for site in sites}
     return {
         "validators": each,
         "engines": each,
@@ -70,17 +64,12 @@ def links(provider: str, places: dict[str, str]) -> dict[str, Any]:
 
 def software(places: Sequence[str]) -> dict[str, Any]:
     """Images for every place, and a release for both roles that need one."""
-    images = {image_place(place): IMAGES[place.partition("/")[0]] for place in places}
+    images = {image_place(place): CLOUD_IMAGES[of(place)] for place in places}
     return {
         "images": images,
-        "releases": {"r-1": {"x86_64": BUILD, "arm64": BUILD}},
+        "releases": {"r-1": {"x86_64": CLOUD_BUILD, "arm64": CLOUD_BUILD}},
         "software": {"validator": "r-1", "engine": "r-1"},
     }
-
-
-def image_place(place: str) -> str:
-    """Where a place's image is named: AWS has images of its own in each region."""
-    return region(place) if place.startswith("aws/") else place.partition("/")[0]
 
 
 def region(place: str) -> str:
