@@ -50,9 +50,9 @@ class Flow:
     port: int
     purpose: str
     scope: Literal["venue", "site", "link", "public", "operators"] = "venue"
-    """`site`: only inside one site; `link`: only over a link's own addresses; `public`: from anywhere; `operators`: from
-    where the provider lets people in (`IAP_NETWORK` on Google; at Hetzner the gateway, and from it the site; AWS's agent
-    calls out, so nothing comes in)."""
+    """`site`: only inside one site; `link`: only over a link's own addresses; `public`: from anywhere; `operators`:
+    from where the provider lets people in (`IAP_NETWORK` on Google; at Hetzner the gateway, and from it the site; AWS's
+    agent calls out, so nothing comes in)."""
     only_in_clouds: bool = False
     """Whether a rehearsal has nothing there."""
 
@@ -63,6 +63,14 @@ FLOWS: tuple[Flow, ...] = (
         source="engine", target="validator", protocol="tcp", port=COMETBFT_RPC, purpose="submits orders", scope="site"
     ),
     Flow(source="monitor", target="validator", protocol="tcp", port=COMETBFT_RPC, purpose="compares heights"),
+    Flow(
+        source="validator",
+        target="validator",
+        protocol="tcp",
+        port=COMETBFT_RPC,
+        purpose="asks what to trust when it has no chain",
+        only_in_clouds=True,
+    ),
     Flow(
         source="validator", target="engine", protocol="tcp", port=COMETBFT_ABCI, purpose="executes blocks", scope="site"
     ),

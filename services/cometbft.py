@@ -12,6 +12,7 @@ import json
 
 from diversite import ports
 from diversite.plan import Host, Plan
+from services import statesync
 from services.facts import Facts
 from services.service import Paths, Ready, Service
 from services.writing import Table, toml
@@ -42,20 +43,21 @@ def service(plan: Plan, host: Host, paths: Paths, facts: Facts) -> Service:
         files={
             f"{paths.etc}/config/config.toml": config(plan, host, paths, facts),
             f"{paths.etc}/config/genesis.json": genesis(plan, facts, brief=paths.cloud),
-            f"{paths.etc}/start": start(paths),
+            f"{paths.etc}/start": start(paths, statesync.servers(plan, host) if paths.cloud else ()),
         },
         ready=Ready(kind="http", address=f"{host.address}:{ports.COMETBFT_RPC}", path="/health"),
     )
 
 
-def start(paths: Paths) -> str:
+def start(paths: Paths, asked: tuple[str, ...] = ()) -> str:
     """The start script: CometBFT with its double-sign check, lifted where the sign state vouches for itself.
 
     With the check, a validator refuses to start while its signature is in the last blocks. After a halt that is true of
     every signer that stood in the last commit, and the chain that they wait for cannot go on without them: the check
     alone would turn a power cut of a third of the venue into an outage that only a person ends. The sign state is
     written and synced before a signature leaves, so a signer that has one needs no check. One without (a new disk under
-    an old key) does, and keeps refusing until the chain shows no signature of that key.
+    an old key) does, and keeps refusing until the chain shows no signature of that key. `asked`: from whom it learns
+    what a snapshot must be true to; a lab's chain is young, and is replayed.
     """
     home = f"cometbft start --home {paths.etc}"
     return (
@@ -64,6 +66,7 @@ def start(paths: Paths) -> str:
         f"""if grep -q '"height": "[1-9]' {paths.data}/data/priv_validator_state.json; then\n"""
         f"  exec {home} --consensus.double_sign_check_height 0\n"
         "fi\n"
+        f"{statesync.script(asked)}"
         "# No signature was made on this disk: refuse while another signer with this key may be alive.\n"
         f"exec {home}\n"
     )
@@ -81,13 +84,15 @@ def config(plan: Plan, host: Host, paths: Paths, facts: Facts) -> str:
         "tx_index": {"indexer": "null"},  # engines remember every order's outcome themselves
         "instrumentation": _instrumentation(plan, host),
     }
+    if paths.cloud and len(asked := statesync.servers(plan, host)) > 1:
+        tables["statesync"] = statesync.table(asked)
     return toml(tables)
 
 
 def genesis(plan: Plan, facts: Facts, *, brief: bool = False) -> str:
     """`genesis.json`: who votes with which power, and the venue's markets. The same bytes on every validator.
 
-    `brief`: without the addresses, which CometBFT works out of the keys; a boot script has little room.
+    `brief`: without names, and without the addresses that CometBFT works out; a boot script has little room.
     """
     document = {
         "genesis_time": facts.genesis_time,
@@ -206,12 +211,11 @@ def _consensus_params() -> dict[str, object]:
 
 def _genesis_validator(host: Host, facts: Facts, brief: bool) -> dict[str, object]:
     key = facts.validators[host.key]
-    return {
-        **({} if brief else {"address": key.address}),
+    needed: dict[str, object] = {
         "pub_key": {"type": "tendermint/PubKeyEd25519", "value": key.public_key},
         "power": str(host.voting_power),
-        "name": host.key,
     }
+    return needed if brief else {"address": key.address, **needed, "name": host.key}
 
 
 def _milliseconds(value: float) -> str:

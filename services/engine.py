@@ -8,13 +8,13 @@ from diversite import ports
 from diversite.plan import Host, Plan
 from services.cometbft import BLOCKS_RETAINED, ORDER_BYTES_MAX
 from services.service import Paths, Ready, Service
+from services.statesync import SNAPSHOT_EVERY_BLOCKS
 
 NAME = "engine"
 
 ACKNOWLEDGE_SECONDS_MAX = 10.0
 """An order that is in no block by then is answered as indeterminate: the client asks again with the same key."""
 PERSIST_EVERY_BLOCKS = 100
-SNAPSHOT_EVERY_BLOCKS = 1000
 
 
 def service(plan: Plan, host: Host, paths: Paths) -> Service:
