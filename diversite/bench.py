@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import product
 
-from diversite import consensus, network, quorum, recovery, rotation
+from diversite import consensus, network, quorum, recovery, rotation, safekeeping
 from diversite.domains import KINDS, Domain
 from diversite.outcome import share
 from diversite.plan import Host, Plan
@@ -48,6 +48,7 @@ class Bench:
         yield from self._bounds()
         yield self._network()
         yield self._time_outs()
+        yield from safekeeping.findings(self.plan, self.survey.membership)
 
     def cases(self, kind: DomainKind) -> tuple[tuple[Domain, Standing], ...]:
         """Every single loss of a kind, and what it leaves standing."""
@@ -102,10 +103,14 @@ class Bench:
         )
         if CLASSES.index(standing.outcome) > CLASSES.index(objective.outcome):
             excess, says = self._excess(standing)
-            cause: Cause = "power" if standing.consensus != "continues" else "entrance"
-            yield replace(broken, cause=cause, excess=excess, says=says)
+            yield replace(broken, cause=self._cause(standing), excess=excess, says=says)
         elif not standing.watching and not objective.while_:
             yield broken
+
+    def _cause(self, standing: Standing) -> Cause:
+        if standing.consensus != "continues":
+            return "power"
+        return "state" if any(item.outcome != "continues" for item in standing.kept) else "entrance"
 
     def _excess(self, standing: Standing) -> tuple[float, str]:
         model, total = self.survey.fault_model, standing.total
@@ -114,6 +119,9 @@ class Bench:
             halts = "the venue halts" if standing.consensus == "halts_safely" else "orders could be lost"
             lost = f"{share(standing.lost_power, total)} of the power takes no part"
             return over, f"{halts}: {lost}, {_too_much(over, model)}"
+        for item in standing.kept:
+            if item.outcome == standing.outcome:
+                return 1.0, f"{item.name} {'halts' if item.recovery is None else 'stops'}: {item.reason}"
         return 1.0, "no order can be entered: every entrance is lost or cut off from the engines that go on"
 
     def _with_maintenance(self, kind: DomainKind) -> tuple[tuple[Domain, Standing], ...]:
@@ -127,7 +135,7 @@ class Bench:
 
     def _meaning(self, host: Host, kind: DomainKind) -> tuple[object, ...]:
         unit = next((unit for unit in self.survey.units.values() if host.name in unit.hosts), None)
-        role = ("unit", unit.power) if unit else (host.role, 0)
+        role = ("unit", unit.power) if unit else (host.name if host.role in _KEEPING else host.role, 0)
         return (host.site, *role, self.survey.membership.of[host.name][kind] if kind in _HOST_KINDS else None)
 
     def _bounds(self) -> Iterator[Finding]:
@@ -213,9 +221,15 @@ class Bench:
 
     def _orders_lost(self, limit: int) -> Finding:
         failures = [
-            Failure(lost=(domain,), found=standing.consensus, cause="power", excess=1.0, says=self._excess(standing)[1])
+            Failure(
+                lost=(domain,),
+                found=standing.outcome,
+                cause=self._cause(standing),
+                excess=1.0,
+                says=self._excess(standing)[1],
+            )
             for domain, standing in self.named
-            if standing.consensus == "could_lose_data"
+            if standing.outcome == "could_lose_data"
         ]
         wish = f"at most {limit} acknowledged orders lost"
         path = ("bounds", "recovery", "orders_lost_max")
@@ -306,6 +320,8 @@ class _Value:
     lost: tuple[Domain, ...]
 
 
+_KEEPING = frozenset({"store", "queue", "passive"})
+"""Roles of which no two hosts are alike: who is down decides what else may be lost."""
 _HOST_KINDS = frozenset(KINDS) - {"link", "carrier"}
 
 

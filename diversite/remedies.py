@@ -102,7 +102,7 @@ def _edits(before: Plan, finding: Finding, objective: Objective | None) -> Itera
         return more_links(before, finding.failures)
     if worst.cause == "time":
         return _faster(before, finding)
-    if objective is None:
+    if objective is None or worst.cause == "state":  # who keeps what where is the venue's own choice
         return iter(())
     more = more_links(before, finding.failures)
     return more if worst.lost[0].kind in ("link", "carrier") else chain(more, power_elsewhere(before, worst))

@@ -11,7 +11,7 @@ from diversite.errors import VerdictError
 from diversite.kept import Class
 from diversite.topology import DomainKind, Topology
 
-Cause = Literal["power", "entrance", "monitoring", "network", "time"]
+Cause = Literal["power", "entrance", "monitoring", "network", "time", "state"]
 """What is missing, or takes too long."""
 
 
