@@ -19,7 +19,8 @@ substrate = settings.require("substrate")
 stacks = Path(__file__).parent / "stacks"
 
 try:
-    planned = plan(stackfile.load(stacks / f"{name}.yaml"))
+    topology = stackfile.load(stacks / f"{name}.yaml")
+    planned = plan(topology.halting_at(settings.get_int("haltHeight")))
     judge(planned, remedies=False).require_met()
     halves = keys.load(stacks / f"{name}.keys.yaml", planned) if substrate == "cloud" else None
 except DiversiteError as error:

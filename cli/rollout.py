@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlsplit
 
@@ -24,11 +25,31 @@ PROMETHEUS_OUTPUT = "monitors"
 """The stack's output that names its monitors."""
 
 
-def rollout(
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What a rollout is to do."""
+
+    planned: Plan
+    sites: Sequence[str]
+    halted: bool
+    at_height: int | None
+
+    @property
+    def config(self) -> dict[str, str]:
+        """Settings beside the stack's own."""
+        from rollout.rehearsed import HALT_HEIGHT
+
+        return {HALT_HEIGHT: str(self.at_height)} if self.at_height else {}
+
+
+def rollout(  # noqa: PLR0913, PLR0917  a parameter an option
     stack: Annotated[str, typer.Argument(help="A stack of the clouds, or a lab: lab, lab-<topology>.")],
     sites: Annotated[list[str] | None, typer.Option("--site", help="Only this site; may be said again.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the order, and change nothing.")] = False,
     halted: Annotated[bool, typer.Option("--halted", help="The venue is halted on purpose: do not wait.")] = False,
+    at_height: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Take a halt after block N instead, for the next release.")
+    ] = None,
     prometheus: Annotated[
         list[str] | None, typer.Option(metavar="URL", help="Where a monitor answers; default: the stack's outputs.")
     ] = None,
@@ -46,10 +67,13 @@ def rollout(
     planned = plan(stackfile.load(wanted.file.path))
     if dry_run:
         raise typer.Exit(_tell_order(planned, sites or (), console))
+    if at_height and halted:
+        raise typer.BadParameter("a venue that is halted already makes no blocks up to there", param_hint="--at-height")
+    asked = Asked(planned=planned, sites=sites or (), halted=halted, at_height=at_height)
     if wanted.is_lab:
-        _in_lab(wanted, planned, sites or (), halted, console)
+        _in_lab(wanted, asked, console)
     else:
-        _in_clouds(wanted, planned, sites or (), halted, prometheus or (), console)
+        _in_clouds(wanted, asked, prometheus or (), console)
 
 
 def _tell_order(planned: Plan, sites: Sequence[str], console: Console) -> int:
@@ -70,7 +94,7 @@ def _meanwhile(step: Step) -> str:
     return f"orders are acknowledged again after {went_on.low:.1f} to {went_on.high:.1f} s"
 
 
-def _in_lab(wanted: Target, planned: Plan, sites: Sequence[str], halted: bool, console: Console) -> None:
+def _in_lab(wanted: Target, asked: Asked, console: Console) -> None:
     import offline
     from cli.progress import Deployment
     from drills.observer import Observer
@@ -78,15 +102,12 @@ def _in_lab(wanted: Target, planned: Plan, sites: Sequence[str], halted: bool, c
     from rollout.monitors import Monitors
     from rollout.rehearsed import Rehearsed
 
-    lab = LabStack(topology=wanted.file.name)
+    lab, planned = LabStack(topology=wanted.file.name), asked.planned
     if world.find(lab.name) is None:
-        raise RolloutError(
-            f"lab {lab.name} does not run; `diversite lab up {lab.topology}` starts it, all sites at once"
-        )
+        raise RolloutError(f"lab {lab.name} does not run; `diversite lab up {lab.topology}` starts it")
     with Deployment(console, "taking") as deployment, Observer(lab.name, planned) as observer:
-        hands = Rehearsed(
-            offline.Project.load(PROJECT), wanted.stack, lab.config, planned.hosts, on_event=deployment.on_event
-        )
+        project, config = offline.Project.load(PROJECT), {**lab.config, **asked.config}
+        hands = Rehearsed(project, wanted.stack, config, planned.hosts, on_event=deployment.on_event)
 
         def fetch(url: str) -> str:
             (host,) = (it for it in planned.of_role("monitor") if str(it.address) == urlsplit(url).hostname)
@@ -95,32 +116,37 @@ def _in_lab(wanted: Target, planned: Plan, sites: Sequence[str], halted: bool, c
                 raise OSError(answer.error or f"status {answer.status}")
             return answer.body
 
-        monitors = Monitors(_validators(planned), _monitors(planned), fetch)
-        _run(planned, hands, monitors, sites, halted, console)
+        _run(asked, hands, Monitors(_validators(planned), _monitors(planned), fetch), wanted.stack, console)
 
 
-def _in_clouds(  # noqa: PLR0913, PLR0917  what the command was given
-    wanted: Target, planned: Plan, sites: Sequence[str], halted: bool, prometheus: Sequence[str], console: Console
-) -> None:
+def _in_clouds(wanted: Target, asked: Asked, prometheus: Sequence[str], console: Console) -> None:
     from rollout.engine import Engine
     from rollout.monitors import Monitors
 
-    hands = Engine(PROJECT, wanted.settings, wanted.stack, planned.hosts)
+    hands = Engine(PROJECT, wanted.settings, wanted.stack, asked.planned.hosts, asked.config)
     addresses = tuple(prometheus) or tuple(hands.output(PROMETHEUS_OUTPUT).values())
-    _run(planned, hands, Monitors(_validators(planned), addresses, _fetch), sites, halted, console)
+    _run(asked, hands, Monitors(_validators(asked.planned), addresses, _fetch), wanted.stack, console)
 
 
-def _run(  # noqa: PLR0913, PLR0917  what the command was given
-    planned: Plan, hands: Hands, monitors: Monitors, sites: Sequence[str], halted: bool, console: Console
-) -> None:
+def _run(asked: Asked, hands: Hands, monitors: Monitors, stack: str, console: Console) -> None:
     from rollout.course import Course
 
     def tell(line: str) -> None:
         console.print(line, markup=False, highlight=False)
 
-    course = Course(plan=planned, hands=hands, monitors=monitors, tell=tell, sites=sites, halted=halted)
-    done = course.run()
-    tell(f"{planned.venue}: {', '.join(done)} taken" if done else f"{planned.venue}: nothing differs anywhere")
+    done = Course(
+        plan=asked.planned,
+        hands=hands,
+        monitors=monitors,
+        tell=tell,
+        sites=asked.sites,
+        halted=asked.halted,
+        at_height=asked.at_height,
+    ).run()
+    tell(f"{asked.planned.venue}: {', '.join(done)} taken" if done else f"{asked.planned.venue}: nothing differs")
+    if asked.at_height:
+        tell(f"after block {asked.at_height} it halts; then name the release in the stack file, and:")
+        tell(f"  diversite rollout {stack} --halted")
 
 
 def _fetch(url: str) -> str:

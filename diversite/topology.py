@@ -93,6 +93,8 @@ class Consensus(_Part):
     """The consensus software that validators run."""
     fault_model: Literal["byzantine", "crash"] = "byzantine"
     """A byzantine quorum is lost at a third of the power, a crash quorum at half. CometBFT is byzantine."""
+    halt_height: Annotated[int, Field(ge=1, le=2**53)] | None = None
+    """The last block that engines let pass, for an upgrade that changes what a block does; `rollout --at-height`."""
 
 
 class Objective(_Part):
@@ -362,6 +364,13 @@ class Topology(_Part):
     """The boot images of a cloud's hosts, by `aws/<region>`, `gcp` or `hetzner`, pinned."""
     steering: Steering | None = None
     """How clients find the nearest healthy entrance by name."""
+
+    def halting_at(self, height: int | None) -> Topology:
+        """The same venue with a halt height; as it is for None."""
+        if height is None:
+            return self
+        consensus = Consensus.model_validate({**self.consensus.model_dump(), "halt_height": height})
+        return self.model_copy(update={"consensus": consensus})
 
     @property
     def replicated_engines(self) -> dict[str, Engine]:

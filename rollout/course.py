@@ -43,6 +43,8 @@ class Course:
     """Only these; empty for all."""
     halted: bool = False
     """Whether the venue is known to be halted: then its sites are taken without waiting for one another."""
+    at_height: int | None = None
+    """The height at which what is taken halts the venue: every site must have it before that block."""
     done: list[str] = field(default_factory=list)
 
     def run(self) -> tuple[str, ...]:
@@ -52,13 +54,15 @@ class Course:
             RolloutError: at the first trouble, with where the rollout stands and how to go on.
         """
         order = [step.site for step in steps(self.plan, self.sites)]
+        if self.halted:
+            self._require_halted()
         for position, site in enumerate(order):
             try:
                 self._take(site)
             except RolloutError as error:
                 raise self._stopped(site, order[position + 1 :], error) from error
         if self.halted:
-            self._await(tuple(host.name for host in self.plan.of_role("validator")))
+            self._await(self._signers())
         return tuple(self.done)
 
     def _take(self, site: str) -> None:
@@ -68,6 +72,7 @@ class Course:
         if not mine:
             self.tell(f"{site}: nothing differs")
             return
+        self._require_before_the_halt()
         step = self._permitted(site)
         self.tell(f"{site}: {step.share} of the power; takes {', '.join(sorted(mine))}")
         self.hands.take(site)
@@ -76,8 +81,9 @@ class Course:
         self.done.append(site)
 
     def _permitted(self, site: str) -> Step:
-        down = self.monitors.silent()
-        if len(down) == len(self.plan.of_role("validator")) and not self.halted:
+        signers = self._signers()
+        down = signers if self.halted else self.monitors.silent()
+        if len(down) == len(signers) and not self.halted:
             raise RolloutError(
                 "no validator signs: the venue is halted, and a rollout would not tell why. Mend it first; where it "
                 "was halted on purpose, as at a halt height, say --halted"
@@ -87,6 +93,25 @@ class Course:
             silent = f" ({', '.join(down)} signs nothing)" if down else ""
             raise RolloutError(f"{step.blockers[0]}{silent}")
         return step
+
+    def _require_halted(self) -> None:
+        signing = set(self._signers()) - set(self.monitors.silent())
+        if signing:
+            raise RolloutError(
+                f"{self.plan.venue} is not halted: {', '.join(sorted(signing))} signs. Without --halted its sites are "
+                "taken one after the other"
+            )
+
+    def _require_before_the_halt(self) -> None:
+        height = self.monitors.height() if self.at_height else 0
+        if self.at_height and height >= self.at_height:
+            raise RolloutError(
+                f"height {height} is there, and the halt was to be at {self.at_height}. Choose a height that every "
+                "site can have before"
+            )
+
+    def _signers(self) -> tuple[str, ...]:
+        return tuple(host.name for host in self.plan.of_role("validator"))
 
     def _refuse_others(self, site: str, others: Collection[str]) -> None:
         if others:

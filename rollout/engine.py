@@ -27,7 +27,14 @@ LINES_TOLD_MAX = 20
 class Engine:
     """Hands for a stack of the Pulumi CLI, with the login and the credentials that it finds."""
 
-    def __init__(self, directory: Path, settings: Path, stack: str, hosts: Collection[str]) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        settings: Path,
+        stack: str,
+        hosts: Collection[str],
+        config: Mapping[str, str] | None = None,
+    ) -> None:
         if shutil.which(PULUMI) is None:
             raise RolloutError(
                 "the Pulumi CLI is not on the PATH, and a cloud is changed by nothing else; install it and log in"
@@ -36,6 +43,7 @@ class Engine:
         self._settings = settings
         self._stack = stack
         self._hosts = hosts
+        self._config = config or {}
 
     def foresee(self, site: str) -> Mapping[str, Operation]:
         """What an `up` for a site would do to each host."""
@@ -58,7 +66,8 @@ class Engine:
         with tempfile.TemporaryDirectory(prefix="diversite-") as directory:
             copy = Path(directory) / self._settings.name
             shutil.copyfile(self._settings, copy)
-            yield "--config-file", str(copy), "--config", f"{ROLLING}={site}"
+            given = [f"--config={key}={value}" for key, value in {ROLLING: site, **self._config}.items()]
+            yield "--config-file", str(copy), *given
 
     def _run(self, *arguments: str, captured: bool = False) -> str:
         command = [PULUMI, *arguments, "--stack", self._stack, "--non-interactive"]

@@ -13,6 +13,8 @@ from rollout.touched import Foreseen, touched
 
 ROLLING = "diversite:rolling"
 """The setting that lifts the hold on one site's hosts."""
+HALT_HEIGHT = "diversite:haltHeight"
+"""The setting that makes engines let no block pass beyond a height."""
 
 
 class Rehearsed:

@@ -43,4 +43,6 @@ def config(plan: Plan, host: Host, paths: Paths) -> str:
         "order_bytes_max": ORDER_BYTES_MAX,
         "acknowledge_seconds_max": ACKNOWLEDGE_SECONDS_MAX,
     }
+    if plan.topology.consensus.halt_height is not None:
+        settings["halt_height"] = plan.topology.consensus.halt_height
     return json.dumps(settings, indent=2) + "\n"

@@ -147,6 +147,22 @@ def test_a_venue_at_its_halt_height_is_taken_as_a_whole(europe: Plan) -> None:
     assert len(course(europe, hands, halted=True).run()) == 7
 
 
+def test_a_venue_that_signs_is_not_taken_as_halted(europe: Plan) -> None:
+    """--halted by mistake would stop every site at once: who signs is asked first."""
+    hands = Recorder(europe, chain_of(europe))
+    with pytest.raises(RolloutError, match="europe is not halted: validator-dub, "):
+        course(europe, hands, halted=True).run()
+    assert hands.taken == []
+
+
+def test_a_halt_height_must_lie_ahead(europe: Plan) -> None:
+    """A halt that some sites would get too late is no halt: it stops with what to do."""
+    hands = Recorder(europe, chain_of(europe))
+    with pytest.raises(RolloutError, match=r"the halt was to be at 110\. Choose a height that every site can have"):
+        course(europe, hands, at_height=110).run()
+    assert 0 < len(hands.taken) < 7
+
+
 def test_what_would_stop_hosts_elsewhere_is_refused(europe: Plan) -> None:
     """A change of a machine's type is no rollout's: `up` would make that host anew with whichever site is taken."""
     hands = Recorder(europe, chain_of(europe))

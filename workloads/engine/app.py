@@ -146,9 +146,14 @@ class Application:
         after_gap = self._clock_ns() - call.time.ToNanoseconds() > gap_ns
         return messages.PrepareReply(txs=() if after_gap else call.txs)
 
-    async def process_proposal(self, _: Message) -> Message:
-        """Every block is acceptable: what is wrong in it is refused transaction by transaction."""
-        return messages.VerdictReply(verdict=messages.VERDICT_ACCEPT)
+    async def process_proposal(self, call: Message) -> Message:
+        """Every block is acceptable: what is wrong in it is refused transaction by transaction.
+
+        None is beyond the halt height. Rounds then pass without a decision, and no process ends: a third of the power
+        is enough to halt the venue there, and the next release goes on from there.
+        """
+        beyond = self._is_beyond_halt(call.height)
+        return messages.VerdictReply(verdict=messages.VERDICT_REJECT if beyond else messages.VERDICT_ACCEPT)
 
     async def extend_vote(self, _: Message) -> Message:
         """Nothing to add; genesis leaves vote extensions off."""
@@ -160,6 +165,8 @@ class Application:
 
     async def finalize_block(self, call: Message) -> Message:
         """Carry out a decided block, once: asked again after CometBFT alone was restarted, answer the same."""
+        if self._is_beyond_halt(call.height):  # others went on, by rules that may be newer than this engine's
+            raise OutOfStep(f"block {call.height} is beyond the halt height {self._settings.halt_height}")
         if self._decided is None or self._decided[0] != call.hash:
             state = self._state_before(call.height)
             block = state.execute(call.height, call.time.ToNanoseconds(), list(call.txs))
@@ -245,6 +252,9 @@ class Application:
         if self.state is None:
             raise OutOfStep("the chain has not begun: no InitChain and no snapshot yet")
         return self.state
+
+    def _is_beyond_halt(self, height: int) -> bool:
+        return self._settings.halt_height is not None and height > self._settings.halt_height
 
     def _state_before(self, height: int) -> State:
         state = self._replicated()

@@ -82,6 +82,8 @@ class Settings(_Strict):
     """Without a block for so long, or up to a third longer, the validator is made to start anew (mending.py)."""
     mend_every_seconds: Annotated[float, Field(gt=0, strict=False)] = 120.0
     """And again after so long, while it stands still."""
+    halt_height: Annotated[int, Field(ge=1)] | None = None
+    """The last block that this engine lets pass: it refuses every proposal beyond, and carries none out."""
     order_bytes_max: Annotated[int, Field(ge=256, le=65_536)] = 1024
     """The gateway refuses a larger body; the venue's own limit is `Rules.order_bytes_max`."""
     acknowledge_seconds_max: Annotated[float, Field(gt=0, strict=False)] = 10.0

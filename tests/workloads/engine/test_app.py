@@ -129,6 +129,23 @@ async def test_every_block_is_acceptable(application: Application) -> None:
     assert (await application.verify_vote_extension(NOTHING)).verdict == messages.VERDICT_ACCEPT
 
 
+async def test_no_block_passes_the_halt_height(engine_settings: Settings) -> None:
+    """Up to its halt height an engine accepts and carries out; what lies beyond it rejects, and never carries out."""
+    driver = Driver(open_application(engine_settings.model_copy(update={"halt_height": 2})))
+    await driver.begin()
+    for height, verdict in ((2, messages.VERDICT_ACCEPT), (3, messages.VERDICT_REJECT)):
+        assert (await driver.application.process_proposal(messages.ProcessCall(height=height))).verdict == verdict
+    hashes = [(await driver.commit(order(f"k{height}"))).app_hash for height in (1, 2)]
+    with pytest.raises(OutOfStep, match="block 3 is beyond the halt height 2"):
+        await driver.application.finalize_block(driver.block())
+    driver.application.close()
+    released = Driver(open_application(engine_settings))
+    info = await released.application.info(messages.InfoCall())
+    assert (info.last_block_height, info.last_block_app_hash) == (2, hashes[1])
+    await released.commit(order("k3"))
+    released.application.close()
+
+
 async def test_validator_changes_reach_cometbft(driver: Driver) -> None:
     """An operator's instruction comes back as a change of the validator set."""
     await driver.begin()
