@@ -13,6 +13,7 @@ import typer
 from cli import lab
 from cli.check import check
 from cli.console import new_console
+from cli.dashboard import dashboard
 from cli.drill import drill
 from cli.keys import keys
 from cli.preflight import preflight
@@ -44,6 +45,7 @@ app.command("check")(check)
 app.command("whatif")(whatif)
 app.command("preview")(preview)
 app.command("keys")(keys)
+app.command("dashboard")(dashboard)
 app.command("drill")(drill)
 app.command("preflight")(preflight)
 app.command("verify")(verify)

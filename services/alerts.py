@@ -152,7 +152,7 @@ def _engines(plan: Plan) -> tuple[Alert, ...]:
     return (
         Alert(
             name="BooksDiverge",
-            expression=f"max({_NEWEST_BOOKS}) != min({_NEWEST_BOOKS})",
+            expression=f"max({NEWEST_BOOKS}) != min({NEWEST_BOOKS})",
             hold_seconds=0,
             severity="critical",
             summary="Two engines have different books at the same height.",
@@ -199,7 +199,7 @@ def _engines(plan: Plan) -> tuple[Alert, ...]:
     )
 
 
-_NEWEST_BOOKS = "engine_books_hash and on (node) (engine_books_hash_height == scalar(max(engine_books_hash_height)))"
+NEWEST_BOOKS = "engine_books_hash and on (node) (engine_books_hash_height == scalar(max(engine_books_hash_height)))"
 
 
 def _entrances() -> tuple[Alert, ...]:
