@@ -5,6 +5,7 @@
     sites        cut-off, power-off, part, ring, peak
     disks        power-cut, disk-full, disk-slow, old-disk
     clocks       clock-step, clock-back, clock-drift
+    releases     bad-release
     links        cut, one-way, flap
     carriage     slow, loss, duplicate, reorder, corrupt
     known        every fault by its word, and `parse`

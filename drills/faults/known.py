@@ -14,6 +14,7 @@ from drills.faults.disks import DiskFull, DiskSlow, OldDisk, PowerCut
 from drills.faults.fault import TOGETHER, Fault
 from drills.faults.links import Cut, Flap, OneWay
 from drills.faults.processes import AllAtOnce, Kill, Outage, Pause
+from drills.faults.releases import BadRelease
 from drills.faults.sites import CutOff, Part, Peak, PowerOff, Ring
 
 HOST_FAULTS: tuple[type[Fault], ...] = (
@@ -33,6 +34,7 @@ HOST_FAULTS: tuple[type[Fault], ...] = (
     ClockStep,
     ClockBack,
     ClockDrift,
+    BadRelease,
 )
 LINK_FAULTS: tuple[type[Fault], ...] = (Cut, OneWay, Flap, Slow, Loss, Duplicate, Reorder, Corrupt)
 FAULTS: Mapping[str, type[Fault]] = {it.word: it for it in (*HOST_FAULTS, *LINK_FAULTS)}

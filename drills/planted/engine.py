@@ -17,6 +17,7 @@ from typing import Any
 
 from aiohttp import web
 
+from drills.planted.planting import ending
 from workloads.engine import __main__ as engine
 from workloads.engine import gateway, orders
 from workloads.engine.app import Application, Committed
@@ -133,6 +134,7 @@ def _crash_at(argument: str) -> None:
 
     def executed(self: State, at: int, time_ns: int, transactions: list[bytes]) -> Any:
         if at == height:
+            print(ending(height), flush=True)
             os._exit(1)
         return execute(self, at, time_ns, transactions)
 

@@ -100,11 +100,11 @@ def _proposer(plan: Plan) -> str:
 
 
 def _engines(variant: str) -> Place:
-    return lambda lab, plan: planting.exchange(lab, plan.of_role("engine"), "engine", planting.engine(variant))
+    return lambda lab, plan: planting.exchange(lab, plan.of_role("engine"), planting.ENGINE, planting.engine(variant))
 
 
 def _unsynced(lab: str, plan: Plan) -> tuple[ServiceInputs, ...]:
-    engines = planting.exchange(lab, plan.of_role("engine"), "engine", planting.unsynced)
+    engines = planting.exchange(lab, plan.of_role("engine"), planting.ENGINE, planting.unsynced)
     return (*engines, *planting.exchange(lab, plan.of_role("validator"), "cometbft", planting.unsynced))
 
 

@@ -10,6 +10,8 @@ from lab import service, world
 from lab.inputs import ServiceInputs
 
 Change = Callable[[ServiceInputs], ServiceInputs]
+ENGINE = "engine"
+"""The service of the matching engine."""
 ENGINE_MODULE = "workloads.engine"
 PLANTED_ENGINE = "drills.planted.engine"
 UNSYNCED = ("python", "-m", "drills.planted.unsynced")
@@ -37,6 +39,11 @@ def engine(variant: str) -> Change:
         return inputs.model_copy(update={"command": command})
 
     return change
+
+
+def ending(height: int) -> str:
+    """What an engine says that ends at a height."""
+    return f"planted: ends at height {height}"
 
 
 def unsynced(inputs: ServiceInputs) -> ServiceInputs:
