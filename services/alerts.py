@@ -25,6 +25,8 @@ EXTRA_ROUNDS_PER_MINUTE_MAX = 5
 CLOCK_SECONDS_MAX = 0.5
 CERTIFICATE_DAYS_MIN = 14
 DISK_HOURS_MIN = 24
+DISK_MINUTES_MIN = 30
+"""For what fills a disk faster than anybody reads warnings: a log in a loop, a core dump after the other."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -311,6 +313,15 @@ def _machines() -> tuple[Alert, ...]:
             severity="warning",
             summary=f"A disk is full within {DISK_HOURS_MIN} h: " + "{{ $labels.mountpoint }} of {{ $labels.node }}.",
             action="Enlarge the disk; a full one stops the validator.",
+        ),
+        Alert(
+            name="DiskFillsSoon",
+            expression=f"predict_linear(node_filesystem_avail_bytes[2m], {DISK_MINUTES_MIN * 60}) < 0",
+            hold_seconds=15,
+            severity="critical",
+            summary=f"A disk is full within {DISK_MINUTES_MIN} minutes: "
+            + "{{ $labels.mountpoint }} of {{ $labels.node }}.",
+            action="See what writes so much, and make room at once: a full disk stops the validator.",
         ),
         Alert(
             name="ClockUnsynchronised",

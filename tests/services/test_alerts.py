@@ -88,6 +88,7 @@ EXAMPLES: dict[str, Example] = {
     "AlertmanagersApart": _one("alertmanager_cluster_members", "monitor-dub", "1x60", "2x60"),
     "NotificationsFail": _one("alertmanager_notifications_failed_total", "monitor-dub", "0+1x60", "0x60"),
     "DiskFills": _one("node_filesystem_avail_bytes", "validator-par", "100000-1000x60", "100000x60", mountpoint="/"),
+    "DiskFillsSoon": _one("node_filesystem_avail_bytes", "engine-par", "100000-1000x60", "100000x60", mountpoint="/"),
     "ClockUnsynchronised": _one("node_timex_sync_status", "validator-par", "0x60", "1x60"),
 }  # fmt: skip
 LONG_HOLDS = {"DiskFills": 900}
