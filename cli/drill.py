@@ -6,6 +6,7 @@ Ends 0 only if every fault bit, every prediction was true, and no acknowledged o
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -15,6 +16,7 @@ from rich.text import Text
 
 from cli.lab.up import borrowed
 from cli.stacks import FLAGSHIP, lab_stack, near
+from diversite.errors import DiversiteError
 
 if TYPE_CHECKING:
     from diversite.outcome import Outcome
@@ -46,6 +48,9 @@ def drill(  # noqa: PLR0913, PLR0917  a parameter an option
     planted: Annotated[
         str | None, typer.Option(metavar="MISTAKE", help="Plant a mistake, or `all`, and see whether it is caught.")
     ] = None,
+    warnings: Annotated[
+        bool, typer.Option("--warnings", help="Make things worse little by little: is somebody called in time?")
+    ] = False,
 ) -> None:
     """Break a venue fault by fault under load, and print what was predicted against what was measured.
 
@@ -53,12 +58,16 @@ def drill(  # noqa: PLR0913, PLR0917  a parameter an option
     clock-back, clock-drift for hosts; cut-off, power-off, part, ring, peak for sites; cut, one-way, flap, slow, loss,
     duplicate, reorder, corrupt for links; several domains at once are joined by +. `diversite whatif --list` names what
     can fail. Exit code 1: a prediction was wrong, a fault did not bite, or an order was lost; with --planted: a mistake
-    escaped.
+    escaped; with --warnings: an alert came too late.
     """
     if planted:
         from cli.planted import hunt
 
         raise typer.Exit(hunt(stack, planted, repeat, seed, hold))
+    if warnings:
+        from cli.early import warn
+
+        raise typer.Exit(warn(stack, seed, keep))
     from cli.console import new_console
     from drills import course
     from drills.drill import Phases, calm_of
@@ -84,6 +93,7 @@ def drill(  # noqa: PLR0913, PLR0917  a parameter an option
         with console.status(f"{len(chosen)} faults, each {repeat} times") as status:
             reports = course.run(planned, directory, lambda report: status.console.print(_line(report), emoji=False))
     _tell(reports, calm_of(venue.plan), console)
+    _draw(directory, console)
     raise typer.Exit(0 if course.passed(reports) else 1)
 
 
@@ -118,6 +128,18 @@ def _tell(reports: Sequence[Report], calm: Outcome, console: Console) -> None:
     console.print(
         f"{true} of {len(counted)} as predicted{void}", style="bold green" if true == len(counted) else "bold red"
     )
+
+
+def _draw(directory: Path, console: Console) -> None:
+    """Pictures beside the summary, where matplotlib is there to draw them."""
+    from drills import plots, results
+
+    try:
+        drawn = plots.draw(directory)
+    except DiversiteError as error:
+        console.print(f"no pictures: {error}", style="dim", markup=False)
+        return
+    results.show(directory, drawn)
 
 
 def _add(rows: Table, report: Report) -> None:

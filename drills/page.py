@@ -73,6 +73,11 @@ def _calm(reports: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         yield f"Before the faults, measured: {name} {min(figures):.0f} to {max(figures):.0f} ms."
 
 
+def _without_pictures(summary: str) -> str:
+    """They are beside the summary, not beside the page."""
+    return "\n".join(line for line in summary.splitlines() if not line.startswith("![")).rstrip()
+
+
 def _percent(per_million: int) -> str:
     return f"{per_million / 10_000:g} %"
 
@@ -82,7 +87,7 @@ def _results(run: Path) -> Iterator[str]:
     arguments, phases = known["arguments"], known["arguments"]["phases"]
     yield f"## The run {run.name}\n"
     yield "Measured, and predicted in brackets; a figure in bold was not as predicted.\n"
-    yield (run / "summary.md").read_text(encoding="utf-8").rstrip()
+    yield _without_pictures((run / "summary.md").read_text(encoding="utf-8"))
     yield ""
     yield from _calm(json.loads((run / "summary.json").read_text(encoding="utf-8")))
     yield (

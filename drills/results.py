@@ -4,6 +4,7 @@ drills/results/<time>-<stack>/      git-ignored
     versions.json                   what ran where
     predictions.json                of every fault, written first
     summary.md, summary.json        predicted against measured
+    latency.svg, recovery.svg       the same as pictures, where matplotlib is there
     <number>-<fault>/
         experiment.json             in the Chaos Toolkit's format; its method replays this repetition
         journal.json                the same after it was run
@@ -112,6 +113,12 @@ def summaries(directory: Path, reports: Sequence[Report], calm: Outcome) -> None
     """Write what is known so far, for people and for programs."""
     (directory / "summary.md").write_text(summary(reports, calm), encoding="utf-8")
     write(directory / "summary.json", [of_report(report) for report in reports])
+
+
+def show(directory: Path, pictures: Iterable[Path]) -> None:
+    """Put pictures of a run under its summary."""
+    with (directory / "summary.md").open("a", encoding="utf-8") as file:
+        file.write("\n" + "\n".join(f"![{picture.stem}]({picture.name})" for picture in pictures) + "\n")
 
 
 def summary(reports: Sequence[Report], calm: Outcome) -> str:

@@ -39,7 +39,7 @@ ALLOWED = {
     "workloads": _may(
         "diversite", "aiohttp cryptography google grpc grpc_tools prometheus_client pydantic sortedcontainers"
     ),
-    "drills": _may("diversite services offline lab workloads", "aiohttp rich tenacity"),
+    "drills": _may("diversite services offline lab workloads", "aiohttp matplotlib rich tenacity"),
     "rollout": _may("diversite offline"),
     "cli": _may("diversite services policies offline lab workloads drills accounts rollout", "rich typer yaml ruamel"),
 }

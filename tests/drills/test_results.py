@@ -18,6 +18,7 @@ from drills.course import passed
 from drills.drill import Phases, Report, calm_of
 from drills.faults import FAULTS, Evidence
 from drills.fidelity import Fidelity
+from drills.load import Load, orders_of
 from drills.pressure import Pressure
 from drills.rehearsal import Pair
 from drills.results import Events
@@ -75,6 +76,18 @@ def test_the_experiment_replays_the_repetition() -> None:
     assert action["provider"]["path"] == "diversite"
     assert action["provider"]["arguments"] == f"drill four {FAULT} --seed 7 --hold 12 --keep"
     assert {"title", "description", "method", "steady-state-hypothesis", "rollbacks"} <= made.keys()
+
+
+def test_a_repetition_is_had_again_from_its_seed() -> None:
+    """The seed that an experiment's command names gives the very orders again, one after the other."""
+    made = chaos.experiment("four", FAULT, 41, Phases(), results.of_outcome(report().predicted))
+    words = made["method"][0]["provider"]["arguments"].split()
+    seed = int(words[words.index("--seed") + 1])
+    sent, again, other = (
+        orders_of(Load(entrances=("http://a",), rate=20, seconds=5, seed=it, run="r")) for it in (41, seed, 42)
+    )
+    assert sent == again
+    assert sent != other
 
 
 @pytest.mark.parametrize("missing", [(), (LOST,)])
