@@ -108,7 +108,8 @@ class Ground(Component):
             tags=self.tags,
             opts=pulumi.ResourceOptions.merge(self.child(), kept),
         )
-        aws.kms.Alias(name, name=f"alias/{self.args.owner}", target_key_id=made.key_id, opts=self.child())
+        alias = f"alias/{self.args.owner.replace('.', '-')}"  # AWS takes no dots in it
+        aws.kms.Alias(name, name=alias, target_key_id=made.key_id, opts=self.child())
         return made
 
     def _topic(self, name: str) -> aws.sns.Topic:

@@ -9,7 +9,7 @@ cross_cloud   circuit.py   a line that AWS and Google keep ready between them
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import cast
+from typing import Any, cast
 
 import pulumi
 
@@ -31,6 +31,10 @@ ENDS: Mapping[LinkKind, Callable[[PathEndArgs], PathEnd]] = {
 }
 
 
+ORDERED: frozenset[LinkKind] = frozenset({"circuit", "cross_cloud"})
+"""Kinds that carry nothing before people did their part."""
+
+
 class Attachment(Component):
     """AWS's end of a path."""
 
@@ -43,9 +47,12 @@ class Attachment(Component):
             PathEndArgs(name=name, component=self, grounds=foundation.grounds, args=args)
         )
         self.offer: Mapping[str, pulumi.Output[str]] = self._end.offer
+        self.order: Mapping[str, pulumi.Input[Any]] = {}
+        self._ordered = args.underlay.kind in ORDERED
 
     def join(self, offer: Mapping[str, pulumi.Output[str]]) -> None:
         """Make what needs the other end's offer, and the routes to its gateways."""
         told = self._end.join(offer)
         self.offer = self._end.offer
+        self.order = told if self._ordered else {}
         self.register_outputs(told)
