@@ -29,7 +29,7 @@ class Expected:
 
 def expected() -> Expected:
     """That of the stack that the engine named when it started the pack."""
-    return _of(_settings().get(SETTING) or os.environ.get("PULUMI_STACK", ""))
+    return of_topology(_settings().get(SETTING) or os.environ.get("PULUMI_STACK", ""))
 
 
 def rolling() -> str | None:
@@ -43,7 +43,8 @@ def _settings() -> Mapping[str, str]:
 
 
 @cache
-def _of(name: str) -> Expected:
+def of_topology(name: str) -> Expected:
+    """That of a topology: its name, or a path below or beside `stacks/` without its suffix."""
     if not name:
         return Expected(name=name, plan=None, problem=f"no topology is named: neither {SETTING} nor the stack is set")
     try:

@@ -25,6 +25,9 @@ declared; that it is not is the finding.
 - Configuration may tighten, never loosen: a setting beyond its bound is refused, and refused means failed.
 - `pulumi stack export | diversite preview --state -` judges what exists; `pulumi policy analyze --file` of the Pulumi
   CLI does the same with any pack.
+- Between two clouds a link is a tunnel that the gateways make themselves. Its MTU and its timers are in their texts,
+  which `mtu-fits` and `detection-fast` read; timers of the clouds' own BGP carry none of the venue's traffic, and no
+  rule judges them.
 - A rule cannot see whether a value is secret. The tests of the components do; the pack only finds key-shaped text.
 """
 
@@ -33,8 +36,12 @@ NOT_COVERED: Final = {
     "FSBP EC2.7": "encryption by default is a setting of the account; each disk is declared encrypted instead",
     "FSBP EC2.10": "an interface endpoint for EC2: hosts call no AWS interface",
     "FSBP EC2.17": "several network interfaces: routers of our own may have them",
+    "FSBP EC2.20": "both tunnels of a VPN up: a fact of the running cloud, which the venue's monitors watch",
     "FSBP EC2.21": "network ACLs: security groups are generated from the list of ports, and are stateful",
     "FSBP EC2.23": "transit gateways that accept attachments by themselves: no component makes one yet",
+    "FSBP EC2.25": "launch templates with public addresses: hosts are declared one by one",
+    "FSBP EC2.171": "logs of a VPN's tunnels: BFD and OSPF on the gateways tell more, and sooner",
+    "FSBP EC2.180": "source and destination check: a gateway forwards packets of others, which is its purpose",
     "FSBP EC2.51": "client VPN: none is used",
     "FSBP ELB.6": "deletion protection of balancers: a balancer holds no state, and drills replace it",
     "CIS AWS 1.4": "the root user's keys are the account's, not a program's",
@@ -100,8 +107,11 @@ def _setting(described: dict[str, Any]) -> str:
 def _coverage() -> Iterator[str]:
     yield "## Benchmarks\n"
     yield (
-        "AWS Foundational Security Best Practices (FSBP), the CIS foundations benchmarks of AWS (3.0.0) and Google "
-        "Cloud (3.0.0), and checkov's checks, as far as they concern what a venue declares.\n"
+        "AWS Foundational Security Best Practices (FSBP), further controls of AWS Security Hub that are no part of it, "
+        "the CIS foundations benchmarks of AWS (3.0.0) and Google Cloud (3.0.0), and checkov's checks, as far as they "
+        "concern what a venue declares. Each id was looked up on 2026-11-22 and is about what its rule is about: FSBP and "
+        "Security Hub in stored copies of AWS's user guide (undated) and in Prowler (2026-08-21), CIS in Prowler's "
+        "mappings (2026-08-21), checkov in its source (2026-08-20).\n"
     )
     yield "| id | rule, or why none |"
     yield "| --- | --- |"

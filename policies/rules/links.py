@@ -134,7 +134,6 @@ def _is_encrypted(link: LinkFact, resource: Resource) -> bool:
     severity="high",
     settings=Settings,
     remedy="Make a random secret for each tunnel, as a resource of its own.",
-    benchmarks=("FSBP EC2.20",),
 )
 def tunnel_secrets_differ(venue: Venue, _settings: Settings) -> Iterator[Blocker]:
     """Each tunnel has a secret of its own.

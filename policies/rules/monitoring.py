@@ -92,7 +92,7 @@ def dead_mans_switch(venue: Venue, _settings: Settings) -> Iterator[Blocker]:
     severity="high",
     settings=Settings,
     remedy="Declare alarm_actions, and leave actions_enabled on.",
-    benchmarks=("FSBP CloudWatch.15", "FSBP CloudWatch.17", "checkov CKV_AWS_319"),
+    benchmarks=("Security Hub CloudWatch.15", "Security Hub CloudWatch.17", "checkov CKV_AWS_319"),
 )
 def alarm_tells_somebody(resource: Resource, _settings: Settings) -> Iterator[str]:
     """A cloud's alarm has an action, and it is enabled.

@@ -121,8 +121,8 @@ def no_public_subnet(resource: Resource, _settings: Settings) -> Iterator[str]:
     settings=Settings,
     remedy="Make firewalls from diversite.ports.FLOWS; a new port is added there, with its purpose.",
     benchmarks=(
-        "FSBP EC2.13",
-        "FSBP EC2.14",
+        "Security Hub EC2.13",
+        "Security Hub EC2.14",
         "FSBP EC2.18",
         "FSBP EC2.19",
         "CIS AWS 5.2",
@@ -252,7 +252,7 @@ def volumes_encrypted(venue: Venue, _settings: Settings) -> Iterator[Blocker]:
     benchmarks=(
         "FSBP EC2.2",
         "CIS AWS 5.4",
-        "checkov CKV_AWS_12",
+        "checkov CKV2_AWS_12",
         "checkov CKV_AWS_148",
         "checkov CKV_GCP_27",
         "CIS GCP 3.1",

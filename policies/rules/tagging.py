@@ -31,7 +31,7 @@ class Tagging(Settings):
     severity="medium",
     settings=Tagging,
     remedy="Pass components.contract.tags (labels on Google and Hetzner).",
-    benchmarks=("FSBP EC2.38",),
+    benchmarks=("Security Hub EC2.38",),
 )
 def tagged(resource: Resource, settings: Tagging) -> Iterator[str]:
     """Every taggable resource carries the venue's tags, every host and its services the tags of a node.
