@@ -39,5 +39,7 @@ venue = Venue(
 )
 pulumi.export("entrances", venue.entrances)
 pulumi.export("monitors", venue.monitors)
+if venue.order_forms:
+    pulumi.export("order_forms", venue.order_forms)
 if venue.orders:
     pulumi.export("orders", venue.orders)

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import pulumi
 
@@ -149,6 +149,9 @@ class Attachment(Protocol):
     offer: Mapping[str, pulumi.Output[str]]
     """What the other end must know of this one: for a `vpn` Google tells `interface0` and `interface1` at once, AWS
     `tunnel0` to `tunnel3` after it was joined; for a peering the acceptor's `gateway`, a transit gateway's id."""
+
+    order: Mapping[str, pulumi.Input[Any]]
+    """What a carrier or a person must bring before it carries anything; empty where nothing. Whole after `join`."""
 
     def __init__(self, name: str, args: AttachmentArgs, opts: pulumi.ResourceOptions | None = None) -> None: ...
 

@@ -39,10 +39,13 @@ class Path(Component):
 
     def __init__(self, name: str, args: PathArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(name, opts)
+        self.name = name
         secrets = [self._secret(f"{name}-{position}") for position, _ in enumerate(args.underlay.tunnels)]
-        first, second = (self._end(args, region, secrets) for region in _google_first(args.underlay))
+        ends = {region: self._end(args, region, secrets) for region in _google_first(args.underlay)}
+        first, second = ends.values()
         second.join(first.offer)
         first.join(second.offer)
+        self.orders = {region.name: dict(end.order) for region, end in ends.items() if end.order}
         self.register_outputs({"kind": args.underlay.kind, "carrier": args.underlay.carrier})
 
     def _end(self, args: PathArgs, region: Region, secrets: list[pulumi.Output[str]]) -> Attachment:

@@ -40,7 +40,7 @@ from components.siblings import STEERS, package_name, siblings
 from components.validator import Validator, begin
 from diversite import ports, stackfile
 from diversite.plan import LinkPlan, Plan
-from diversite.underlay import underlays
+from diversite.underlay import Underlay, underlays
 from services import Facts
 
 N = TypeVar("N", bound=Node)
@@ -76,6 +76,7 @@ class Venue(Component):
     def __init__(self, name: str, args: VenueArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(name, opts)
         ground = self._join_sites(self._ground(args))
+        self.order_forms = {path.name: path.orders for path in self._paths(ground) if path.orders}
         engines = self._nodes(MatchingEngine, "engine", ground)
         stores = self._nodes(StoreMember, "store", ground)
         queues = self._nodes(QueueMember, "queue", ground)
@@ -125,13 +126,16 @@ class Venue(Component):
         )
         for link in ground.plan.links.values():
             self._link(joined, link)
-        if not _rehearsed(ground):
-            for underlay in underlays(ground.plan):
-                args = PathArgs(
-                    plan=ground.plan, underlay=underlay, siblings=ground.siblings, foundations=ground.foundations
-                )
-                Path(underlay.name, args, self.child())
         return joined
+
+    def _paths(self, ground: Ground) -> list[Path]:
+        """What carries the tunnels, where that is a provider's; a rehearsal's links are whole."""
+        wanted = () if _rehearsed(ground) else underlays(ground.plan)
+        return [Path(underlay.name, self._path_args(ground, underlay), self.child()) for underlay in wanted]
+
+    def _path_args(self, ground: Ground, underlay: Underlay) -> PathArgs:
+        siblings, foundations = ground.siblings, ground.foundations
+        return PathArgs(plan=ground.plan, underlay=underlay, siblings=siblings, foundations=foundations)
 
     def _link(self, ground: Ground, link: LinkPlan) -> None:
         provider = ground.plan.sites[link.a.site].place.provider

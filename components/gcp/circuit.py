@@ -8,7 +8,7 @@ so no resource here can set their timers, and the order form says what to set.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import cast
+from typing import Any, cast
 
 import pulumi
 import pulumi_gcp as gcp
@@ -38,7 +38,8 @@ class Circuit(Component):
         self.offer: Mapping[str, pulumi.Output[str]] = {
             f"pairing_key{domain}": pulumi.Output.secret(it.pairing_key) for domain, it in self.attachments.items()
         }
-        self.register_outputs({"order": {**order(args), **self.offer}})
+        self.order: Mapping[str, pulumi.Input[Any]] = {**order(args), **self.offer}
+        self.register_outputs({"order": self.order})
 
     def join(self, offer: Mapping[str, pulumi.Output[str]]) -> None:
         """Nothing is left to make: the routes come from the carrier's sessions."""

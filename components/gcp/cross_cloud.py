@@ -7,7 +7,7 @@ component registers tells the key and the steps.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import cast
+from typing import Any, cast
 
 import pulumi
 import pulumi_gcp as gcp
@@ -37,7 +37,8 @@ class CrossCloud(Component):
         self.offer: Mapping[str, pulumi.Output[str]] = {
             "activation_key": pulumi.Output.secret(self.transport.generated_activation_key)
         }
-        self.register_outputs({"steps": steps(args), **self.offer})
+        self.order: Mapping[str, pulumi.Input[Any]] = {"steps": steps(args), **self.offer}
+        self.register_outputs(dict(self.order))
 
     def join(self, offer: Mapping[str, pulumi.Output[str]]) -> None:
         """Nothing is left to make: the other end is made by a person, with the key."""

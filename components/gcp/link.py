@@ -7,7 +7,7 @@ Between two sites of one project there is nothing to make: Google's network join
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar, Protocol, cast
+from typing import Any, ClassVar, Protocol, cast
 
 import pulumi
 
@@ -25,6 +25,7 @@ class End(Protocol):
     """An end of one kind."""
 
     offer: Mapping[str, pulumi.Output[str]]
+    order: Mapping[str, pulumi.Input[Any]]
 
     def join(self, offer: Mapping[str, pulumi.Output[str]]) -> None: ...
 
@@ -40,7 +41,7 @@ class Attachment(Component):
         super().__init__(name, by(project.provider, opts))
         self._name, self._args, self._network = name, args, project.network
         self._end = self._made(name, foundation)
-        self.offer = self._end.offer
+        self.offer, self.order = self._end.offer, self._end.order
         self.register_outputs(dict(self.offer))
 
     def join(self, offer: Mapping[str, pulumi.Output[str]]) -> None:

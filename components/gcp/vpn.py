@@ -6,7 +6,7 @@ The router tells AWS the gateways' own addresses and nothing else. What AWS tell
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import cast
+from typing import Any, cast
 
 import pulumi
 import pulumi_gcp as gcp
@@ -45,6 +45,7 @@ class Vpn(Component):
         self.offer: Mapping[str, pulumi.Output[str]] = {
             f"interface{number}": self._interface(number) for number in range(INTERFACES)
         }
+        self.order: Mapping[str, pulumi.Input[Any]] = {}
         self.register_outputs(dict(self.offer))
 
     def join(self, offer: Mapping[str, pulumi.Output[str]]) -> None:
