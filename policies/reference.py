@@ -109,8 +109,8 @@ def _coverage() -> Iterator[str]:
     yield (
         "AWS Foundational Security Best Practices (FSBP), further controls of AWS Security Hub that are no part of it, "
         "the CIS foundations benchmarks of AWS (3.0.0) and Google Cloud (3.0.0), and checkov's checks, as far as they "
-        "concern what a venue declares. Each id was looked up on 2026-11-22 and is about what its rule is about: FSBP and "
-        "Security Hub in stored copies of AWS's user guide (undated) and in Prowler (2026-08-21), CIS in Prowler's "
+        "concern what a venue declares. Each id was looked up on 2026-11-22 and is about what its rule is about: FSBP "
+        "and Security Hub in stored copies of AWS's user guide (undated) and in Prowler (2026-08-21), CIS in Prowler's "
         "mappings (2026-08-21), checkov in its source (2026-08-20).\n"
     )
     yield "| id | rule, or why none |"
