@@ -37,6 +37,7 @@ class Told:
                 told.made.append(args)
                 self._region = args.region.name
                 self.offer = {"from": pulumi.Output.from_input(args.region.name)}
+                self.order: Mapping[str, Any] = {}
                 self.order: Mapping[str, pulumi.Input[str]] = {}
 
             def join(self, offer: Mapping[str, pulumi.Output[str]]) -> None:
