@@ -29,10 +29,12 @@ from prometheus_client import CollectorRegistry, Gauge, generate_latest
 from workloads.engine import orders
 from workloads.engine.orders import Code, Refused
 from workloads.engine.outcomes import Outcome, body_digest
-from workloads.passive.queue import QueueFull, Unreachable
+from workloads.passive.queue import NotTaken, QueueFull, Unreachable
 from workloads.passive.settings import Settings
 from workloads.passive.worker import Worker
 
+OLD_AFTER_SECONDS = 1.0
+"""An order without an outcome for so long may be an old one under its old key."""
 STATUS = {Code.MALFORMED: 400, Code.OVERSIZED: 413, Code.KEY_REUSED: 409, Code.UNKNOWN_MARKET: 404}
 
 
@@ -82,8 +84,11 @@ class Gateway:
             return _refused(refused.code, refused.reason)
         except QueueFull:
             return _json(503, {"status": "unavailable", "reason": "the queue is full: nobody carries orders out"})
-        except (ConnectionError, *Unreachable) as error:
-            return _json(503, {"status": "unavailable", "reason": f"the queue does not answer: {error!r:.100}"})
+        except NotTaken as error:
+            return _json(503, {"status": "unavailable", "reason": f"not taken: {error}"})
+        except Unreachable as error:
+            reason = f"the queue did not say whether it took it ({error!r:.100}); ask again with the same key"
+            return _json(504, {"status": "indeterminate", "reason": reason})
         return _told(identity, encoded, outcome)
 
     async def _outcome(self, identity: str, encoded: bytes) -> Outcome | None:
@@ -98,11 +103,18 @@ class Gateway:
             except BaseException:
                 future.cancel()
                 raise
-        done, _ = await asyncio.wait([future], timeout=self._settings.acknowledge_seconds_max)
-        if not done:
+        await self._wait(identity, future)
+        if not future.done():
             future.cancel()
-            return None
         return None if future.cancelled() else future.result()
+
+    async def _wait(self, identity: str, future: asyncio.Future[Outcome]) -> None:
+        """An order that was decided before this member's memory begins is in no new batch: only the ledger knows."""
+        left = self._settings.acknowledge_seconds_max
+        done, _ = await asyncio.wait([future], timeout=min(left, OLD_AFTER_SECONDS))
+        if not done:
+            self._the_worker.ask(identity)
+            await asyncio.wait([future], timeout=max(0, left - OLD_AFTER_SECONDS))
 
     async def _book(self, request: web.Request) -> web.Response:
         market, state = request.query.get("market", ""), self._the_worker.state
@@ -113,10 +125,10 @@ class Gateway:
         return _json(200, {"market": market, "height": state.height, **depth})
 
     async def _status(self, _: web.Request) -> web.Response:
-        standing, state = self._the_worker.standing, self._the_worker.state
+        standing = self._the_worker.standing
         told = {"engine": self._settings.engine, "member": self._settings.member, "site": self._settings.site}
-        told |= {"role": standing.role, "obstacle": standing.obstacle, "state_hash": state.app_hash.hex()}
-        numbers = {"sequence": standing.sequence, "height": state.height, "waiting": len(self._waiting)}
+        told |= {"role": standing.role, "obstacle": standing.obstacle, "state_hash": standing.state_hash}
+        numbers = {"sequence": standing.sequence, "height": standing.height, "waiting": len(self._waiting)}
         return _json(200, told | numbers | {"taken_over": standing.taken_over, "fenced": standing.fenced})
 
     async def _ready(self, _: web.Request) -> web.Response:
@@ -133,7 +145,7 @@ class Gateway:
             "passive_working": ("1 while this member has the lease", standing.role == "works"),
             "passive_ready": ("1 while an order could be taken", not self._the_worker.obstacle),
             "passive_sequence": ("Last applied sequence of the queue", standing.sequence),
-            "passive_height": ("Last batch carried out", self._the_worker.state.height),
+            "passive_height": ("Last batch carried out", standing.height),
             "passive_taken_over": ("How often this member took over", standing.taken_over),
             "passive_fenced": ("How often the ledger refused this member's token", standing.fenced),
         }

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, LiteralString
 
 import psycopg
 
@@ -80,12 +80,22 @@ class Ledger:
         options = f"connect_timeout={seconds_max} tcp_user_timeout={seconds_max * 1000} application_name={engine}"
         connection = await psycopg.AsyncConnection.connect(f"{address} {options}", autocommit=True)
         ledger = cls(connection, engine)
-        await ledger._prepare()
+        try:
+            await ledger._prepare()
+            await ledger._await_standbys()
+        except BaseException:
+            await connection.close()
+            raise
         return ledger
 
     async def close(self) -> None:
         """Give the connection up."""
         await self._connection.close()
+
+    async def applied(self) -> int:
+        """The sequence of the queue up to which orders were carried out."""
+        row = await self._one("SELECT sequence FROM engine WHERE name = %s", self._engine)
+        return int(row[0]) if row else 0
 
     async def take(self, token: int) -> int:
         """Fence everyone with an older token; the applied sequence. Fenced where a newer one was there."""
@@ -94,7 +104,7 @@ class Ledger:
         row = await self._one(query, token, self._engine, token)
         if row is None:
             raise Fenced
-        return int(str(row[0]))
+        return int(row[0])
 
     async def commit(self, token: int, before: int, batch: Batch, outcomes: Sequence[tuple[str, Outcome]]) -> None:
         """Write a batch and all that it did, if the token is the newest and nothing was applied since `before`."""
@@ -160,6 +170,11 @@ class Ledger:
         if not (row and row[0]):
             raise UnreplicatedError("the store's primary waits for no standby: nothing is written before one is there")
 
+    async def _await_standbys(self) -> None:
+        """A primary that was started again shows what it wrote and no standby has: wait until one has all of it."""
+        await self._require_standbys()
+        await self._one("SELECT pg_logical_emit_message(true, 'diversite', '')")
+
     async def _prepare(self) -> None:
         async with self._connection.cursor() as cursor:
             await cursor.execute("SELECT to_regclass('snapshots') IS NOT NULL")
@@ -168,9 +183,9 @@ class Ledger:
                 await cursor.execute(SCHEMA)
             await cursor.execute("INSERT INTO engine VALUES (%s, 0, 0, 0) ON CONFLICT DO NOTHING", (self._engine,))
 
-    async def _one(self, query: str, *values: object) -> tuple[object, ...] | None:
+    async def _one(self, query: LiteralString, *values: object) -> tuple[Any, ...] | None:
         async with self._connection.cursor() as cursor:
-            await cursor.execute(query, values)  # type: ignore[arg-type]  # every query here is a literal
+            await cursor.execute(query, values)
             return await cursor.fetchone()
 
 

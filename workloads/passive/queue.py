@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
+from dataclasses import replace
 
 import nats
 from nats.aio.client import Client
@@ -15,16 +16,27 @@ from nats.errors import Error as NatsError
 from nats.errors import TimeoutError as NatsTimeout
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy, DiscardPolicy, StorageType, StreamConfig
 from nats.js.client import JetStreamContext
-from nats.js.errors import APIError, NotFoundError
+from nats.js.errors import APIError, NoStreamResponseError, NotFoundError
 
 Unreachable = (NatsError, OSError, TimeoutError)
 """What the client raises where the queue does not answer."""
 FULL = 10077
 """JetStream's error code for a message over the stream's limit (server, errors.json)."""
 
+HEARTBEAT_SECONDS = 5.0
+"""Of the consumer; the server wants one where it may not send without end."""
+
 
 class QueueFull(Exception):  # noqa: N818  it is an answer, not a fault
     """No order more is taken until some were carried out."""
+
+
+class QueueBehind(Exception):  # noqa: N818  it is an answer, not a fault
+    """The stream ends before what the ledger says was carried out from it."""
+
+
+class NotTaken(ConnectionError):  # noqa: N818  it is an answer, not a fault
+    """The order is not in the queue."""
 
 
 class Gap(Exception):  # noqa: N818  it is an answer, not a fault
@@ -38,7 +50,7 @@ class Queue:
         self._client = client
         self._stream, self._subject = stream, f"orders.{engine}"
         self._jetstream = client.jetstream(timeout=3)
-        self._subscription: JetStreamContext.PullSubscription | None = None
+        self._subscription: JetStreamContext.PushSubscription | None = None
         self._next = 0
 
     @classmethod
@@ -61,8 +73,12 @@ class Queue:
         """Whether a server of the queue answers."""
         return bool(self._client.is_connected)
 
-    async def prepare(self, replicas: int, messages_max: int) -> None:
-        """Make the stream where it is missing: files, replicated, and a refusal instead of forgetting."""
+    async def prepare(self, replicas: int, messages_max: int, applied: int) -> None:
+        """Make the stream where it is missing: files, replicated, and a refusal instead of forgetting.
+
+        A new one begins after what was `applied`, so that no sequence is used twice. One that ends before that lost
+        orders, or the ledger is another queue's: QueueBehind.
+        """
         wanted = StreamConfig(
             name=self._stream,
             subjects=[self._subject],
@@ -71,30 +87,47 @@ class Queue:
             max_msgs=messages_max,
             discard=DiscardPolicy.NEW,
             duplicate_window=120,
+            first_seq=applied + 1,
         )
         try:
-            await self._jetstream.stream_info(self._stream)
+            found = await self._jetstream.stream_info(self._stream)
         except NotFoundError:
-            await self._jetstream.add_stream(config=wanted)
+            found = await self._jetstream.add_stream(config=wanted)
+        if found.state.last_seq < applied:
+            raise QueueBehind(
+                f"stream {self._stream} ends at {found.state.last_seq} and the ledger is at {applied}: it was put back "
+                "to an older state; see docs/runbooks/restore.md"
+            )
+        if found.config.max_msgs != messages_max:
+            await self._jetstream.update_stream(config=replace(found.config, max_msgs=messages_max))
 
     async def publish(self, identity: str, order: bytes) -> int:
-        """Its sequence, once a majority has it on disk. QueueFull; Unreachable, and then nobody knows."""
+        """Its sequence, once a majority has it on disk.
+
+        QueueFull; NotTaken where it surely is not in the queue; other Unreachable, and then nobody knows.
+        """
+        if not self.is_connected:
+            raise NotTaken("no server of the queue answers")
         try:
             taken = await self._jetstream.publish(self._subject, order, headers={"Nats-Msg-Id": identity})
         except APIError as error:
             if error.err_code == FULL:
                 raise QueueFull from None
-            raise
+            raise NotTaken(str(error)) from None
+        except NoStreamResponseError:
+            raise NotTaken("the stream has no leader") from None
         return taken.seq
 
     async def read(self, after: int, most: int, seconds_max: float) -> list[tuple[int, int, bytes]]:
         """Orders that follow a sequence: (sequence, nanoseconds since 1970 when taken, bytes); empty after a wait."""
         subscription = await self._subscribed(after)
         try:
-            messages = await subscription.fetch(most, timeout=seconds_max)
+            messages = [await subscription.next_msg(timeout=seconds_max)]
         except NatsTimeout:
             await self._rewind_if_deaf(after)
             return []
+        while subscription.pending_msgs and len(messages) < most:
+            messages.append(await subscription.next_msg(timeout=seconds_max))
         found = [
             (message.metadata.sequence.stream, int(message.metadata.timestamp.timestamp() * 1e9), message.data)
             for message in messages
@@ -132,7 +165,7 @@ class Queue:
         with contextlib.suppress(*Unreachable):
             await self._client.close()
 
-    async def _subscribed(self, after: int) -> JetStreamContext.PullSubscription:
+    async def _subscribed(self, after: int) -> JetStreamContext.PushSubscription:
         if self._subscription is None or self._next != after + 1:
             await self.rewind()
             wanted = ConsumerConfig(
@@ -142,7 +175,9 @@ class Queue:
                 num_replicas=1,
                 mem_storage=True,
                 inactive_threshold=30,
+                flow_control=True,
+                idle_heartbeat=HEARTBEAT_SECONDS,
             )
-            self._subscription = await self._jetstream.pull_subscribe(self._subject, stream=self._stream, config=wanted)
+            self._subscription = await self._jetstream.subscribe(self._subject, stream=self._stream, config=wanted)
             self._next = after + 1
         return self._subscription

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
@@ -22,7 +23,7 @@ from workloads.engine.state import BlockResult, State
 from workloads.passive import queue as queueing
 from workloads.passive.lease import Held, Lease
 from workloads.passive.ledger import Batch, Fenced, Ledger, Snapshot
-from workloads.passive.queue import Gap, Queue, QueueFull
+from workloads.passive.queue import Gap, NotTaken, Queue, QueueBehind
 from workloads.passive.settings import Settings
 
 Role = Literal["starting", "follows", "works"]
@@ -35,6 +36,8 @@ RETRY_SECONDS = 0.2
 FIRST_TRY_SECONDS = 4.0
 """How long after its start the preferred member has the first try to itself."""
 FORGET_EVERY_BATCHES = 50
+FORGET_SHARE = 10
+"""Room is made in the queue at the latest when this part of it is orders that were carried out."""
 
 log = logging.getLogger("workloads.passive")
 
@@ -45,10 +48,12 @@ class Diverged(Exception):  # noqa: N818  it is a fault that no retry mends
 
 @dataclass(slots=True)
 class Standing:
-    """Where a member is."""
+    """Where a member is: what the ledger has, never what is still under way to it."""
 
     role: Role = "starting"
     sequence: int = 0
+    height: int = 0
+    state_hash: str = ""
     taken_over: int = 0
     fenced: int = 0
     obstacle: str = "it has not reached the ledger yet"
@@ -76,23 +81,29 @@ class Worker:
         self._on_outcome = on_outcome
         self._queue: Queue | None = None
         self._ledger: Ledger | None = None
+        self._asked: set[str] = set()
+        self._forgotten = 0
+        self._failing_since: float | None = None
 
     async def run(self) -> None:
-        """Follow and work for good; Diverged ends it."""
-        renewing = asyncio.create_task(self._keep_lease())
+        """Follow and work for good; Diverged ends it, and so does a lease that is kept no more."""
+        tasks = [asyncio.create_task(self._keep_lease()), asyncio.create_task(self._work_for_good())]
         try:
-            while True:
-                await self._safely(self._turn)
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
         finally:
-            renewing.cancel()
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
             with contextlib.suppress(Exception):
                 await self._lease.give_up()
             await self._disconnect()
 
     async def publish(self, identity: str, order: bytes) -> None:
-        """Hand an order to the queue. QueueFull; ConnectionError where it does not answer."""
+        """Hand an order to the queue; what `Queue.publish` raises."""
         if self._queue is None:
-            raise ConnectionError("the queue was not reached yet")
+            raise NotTaken("the queue was not reached yet")
         await self._queue.publish(identity, order)
 
     @property
@@ -103,13 +114,23 @@ class Worker:
         return "" if self._queue.is_connected else "the queue does not answer"
 
     def decided(self, identity: str) -> Outcome | None:
-        """The outcome of an order key that this member knows of; older ones the ledger has, and the worker asks it."""
-        return self.state.outcomes.find(identity)
+        """The outcome of an order key that this member knows of and the ledger has; `ask` is for older ones."""
+        found = self.state.outcomes.find(identity)
+        return found if found and found.height <= self.standing.height else None
+
+    def ask(self, identity: str) -> None:
+        """Have a key looked for in the ledger: its outcome may be older than this member's own memory."""
+        self._asked.add(identity)
+
+    async def _work_for_good(self) -> None:
+        while True:
+            await self._safely(self._turn)
 
     async def _turn(self) -> None:
         ledger, queue = await self._connected()
         await self._follow(ledger)
-        self.standing.obstacle = ""
+        await self._look_up(ledger)
+        self.standing.obstacle, self._failing_since = "", None
         if held := self._lease.held:
             await self._work(ledger, queue, held)
         else:
@@ -118,30 +139,36 @@ class Worker:
 
     async def _connected(self) -> tuple[Ledger, Queue]:
         if self._queue is None:
-            made = await Queue.connect(
+            self._queue = await Queue.connect(
                 self._settings.queue, self._settings.stream, self._settings.engine, self._settings.member
             )
-            await made.prepare(self._settings.replicas, self._settings.messages_max)
-            self._queue = made
         if self._ledger is None:
-            self._ledger = await Ledger.connect(self._settings.store, self._settings.engine)
-            if not self.state.height:
-                await self._restore(self._ledger)
+            ledger = await Ledger.connect(self._settings.store, self._settings.engine)
+            applied = await ledger.applied()
+            await self._queue.prepare(self._settings.replicas, self._settings.messages_max, applied)
+            self._ledger = ledger
         return self._ledger, self._queue
 
     async def _restore(self, ledger: Ledger) -> None:
         if kept := await ledger.snapshot():
             self.state, self.standing.sequence = State.restored(kept.parts), kept.sequence
+            self.standing.height = self.state.height
+
+    async def _look_up(self, ledger: Ledger) -> None:
+        asked, self._asked = self._asked, set()
+        for identity, outcome in (await ledger.decided(list(asked)) if asked else {}).items():
+            self._on_outcome(identity, outcome)
 
     async def _follow(self, ledger: Ledger) -> None:
         """Carry out what the ledger has and this member has not."""
+        if not self.state.height:
+            await self._restore(ledger)
         while batches := await ledger.journal(self.state.height):
             for batch in batches:
                 result = self.state.execute(batch.height, batch.time_ns, list(batch.orders))
                 if result.app_hash != batch.state_hash:
                     raise Diverged(f"batch {batch.height}: {result.app_hash.hex()} and not {batch.state_hash.hex()}")
-                self.standing.sequence = batch.sequence
-                self._tell(result)
+                self._advance(batch.sequence, result)
 
     async def _work(self, ledger: Ledger, queue: Queue, held: Held) -> None:
         """Fence everyone before, read what they still committed, and go on from there."""
@@ -151,7 +178,9 @@ class Worker:
         self.standing.taken_over += 1
         log.info("%s works from sequence %d with token %d", self._settings.member, self.standing.sequence, held.token)
         await queue.rewind()
+        await self._make_room(queue)
         while self._lease.held == held:
+            await self._look_up(ledger)
             await self._batch(ledger, queue, held)
 
     async def _batch(self, ledger: Ledger, queue: Queue, held: Held) -> None:
@@ -184,23 +213,31 @@ class Worker:
         try:
             await ledger.commit(held.token, before, batch, outcomes)
         except BaseException:
-            await self._forget_state()  # it is ahead of the ledger, or nobody knows
+            self._forget_state()  # it is ahead of the ledger, or nobody knows
             raise
-        self.standing.sequence = read.sequence
-        self._tell(result)
+        self._advance(read.sequence, result)
 
     async def _housekeeping(self, ledger: Ledger, queue: Queue) -> None:
         height = self.state.height
         if height % self._settings.snapshot_every_batches == 0:
             await ledger.keep(height, Snapshot(sequence=self.standing.sequence, parts=self.state.parts()))
-        if height % FORGET_EVERY_BATCHES == 0:
+        carried_out = self.standing.sequence - self._forgotten
+        if height % FORGET_EVERY_BATCHES == 0 or carried_out * FORGET_SHARE >= self._settings.messages_max:
+            await self._make_room(queue)
+
+    async def _make_room(self, queue: Queue) -> None:
+        if self.standing.sequence > self._forgotten:
             await queue.forget(self.standing.sequence)
+            self._forgotten = self.standing.sequence
 
-    async def _forget_state(self) -> None:
+    def _forget_state(self) -> None:
         self.state = State(self._settings.rules, self._settings.engine, {})
-        self.standing.sequence = 0
+        self.standing.sequence = self.standing.height = 0
 
-    def _tell(self, result: BlockResult) -> None:
+    def _advance(self, sequence: int, result: BlockResult) -> None:
+        """The ledger has it: now it may be told."""
+        self.standing.sequence, self.standing.height = sequence, self.state.height
+        self.standing.state_hash = result.app_hash.hex()
         for item in result.results:
             if item.outcome:
                 self._on_outcome(item.identity, item.outcome)
@@ -212,10 +249,19 @@ class Worker:
         while True:
             await asyncio.sleep(self._settings.renew_ms / 1000)
             with contextlib.suppress(ConnectionError):
-                if self._lease.held:
+                if self._lease.held and self._is_useless:
+                    log.warning("%s gives its lease up: %s", self._settings.member, self.standing.obstacle)
+                    await self._lease.give_up()
+                elif self._lease.held:
                     await self._lease.renew()
                 elif self.standing.role == "follows" and not self.standing.obstacle:
                     await self._lease.take()
+
+    @property
+    def _is_useless(self) -> bool:
+        """Whether it has failed for as long as its lease would need to expire: another may reach what it does not."""
+        since = self._failing_since
+        return since is not None and time.monotonic() - since > self._settings.lease_seconds
 
     async def _safely(self, step: Callable[[], Awaitable[None]]) -> None:
         try:
@@ -226,6 +272,9 @@ class Worker:
             await self._lease.give_up()
         except Gap as gap:
             log.warning("%s", gap)
+        except QueueBehind as behind:
+            self._step_down(str(behind))
+            await asyncio.sleep(RETRY_SECONDS)
         except (psycopg.Error, ConnectionError, *queueing.Unreachable) as error:
             self._step_down(f"{type(error).__name__}: {error}"[:200])
             await self._disconnect_ledger()
@@ -234,6 +283,8 @@ class Worker:
     def _step_down(self, obstacle: str) -> None:
         if self.standing.role == "works":
             log.warning("%s works no more: %s", self._settings.member, obstacle)
+        if self._failing_since is None:
+            self._failing_since = time.monotonic()
         self.standing.role, self.standing.obstacle = "follows", obstacle
 
     async def _disconnect_ledger(self) -> None:
@@ -256,4 +307,4 @@ def _identity(order: bytes, settings: Settings) -> str:
         return ""
 
 
-__all__ = ["Diverged", "QueueFull", "Standing", "Worker"]
+__all__ = ["Diverged", "Standing", "Worker"]

@@ -1,0 +1,78 @@
+"""The queue keeps orders in one sequence, refuses when it is full, and is not mistaken for another."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests.workloads.passive.conftest import Member
+from workloads.passive.queue import Gap, NotTaken, Queue, QueueBehind, QueueFull
+from workloads.passive.settings import Settings
+
+
+@pytest.fixture
+async def queue(member: Member) -> AsyncIterator[Queue]:
+    """A queue of at most three orders."""
+    made = await connect(member())
+    await made.prepare(1, 3, 0)
+    yield made
+    await made.close()
+
+
+async def connect(settings: Settings) -> Queue:
+    """A connection to that engine's queue."""
+    return await Queue.connect(settings.queue, settings.stream, settings.engine, settings.member)
+
+
+async def test_orders_come_in_their_sequence(queue: Queue) -> None:
+    """What is read after a sequence is what follows it, whoever read before."""
+    for name in ("a", "b", "c"):
+        await queue.publish(name, name.encode())
+    first = await queue.read(0, 2, 1)
+    assert [(sequence, data) for sequence, _, data in first] == [(1, b"a"), (2, b"b")]
+    assert [data for _, _, data in await queue.read(1, 10, 1)] == [b"b", b"c"]
+    assert await queue.read(3, 10, 0.1) == []
+
+
+async def test_a_full_queue_refuses(queue: Queue) -> None:
+    """Nothing that waits is forgotten for what comes; there is room again once orders were carried out."""
+    for name in ("a", "b", "c"):
+        await queue.publish(name, b"-")
+    with pytest.raises(QueueFull):
+        await queue.publish("d", b"-")
+    await queue.forget(2)
+    assert await queue.publish("d", b"-") == 4
+    assert await queue.waiting() == 2
+
+
+async def test_a_missing_sequence_is_noticed(queue: Queue) -> None:
+    """A worker never passes over a hole by itself."""
+    for name in ("a", "b"):
+        await queue.publish(name, b"-")
+    await queue.forget(1)
+    with pytest.raises(Gap):
+        await queue.read(0, 10, 1)
+
+
+async def test_a_stream_that_lost_orders_is_refused(queue: Queue) -> None:
+    """A stream that ends before what the ledger carried out is no longer the ledger's."""
+    await queue.publish("a", b"-")
+    with pytest.raises(QueueBehind, match="ends at 1 and the ledger is at 5"):
+        await queue.prepare(1, 3, 5)
+
+
+async def test_a_new_stream_goes_on_after_the_ledger(member: Member) -> None:
+    """No sequence is used twice, though the stream before is gone."""
+    made = await connect(member())
+    await made.prepare(1, 3, 41)
+    assert await made.publish("a", b"-") == 42
+    await made.close()
+
+
+async def test_an_order_for_a_missing_stream_is_not_taken(member: Member) -> None:
+    """The client learns that it surely is not in the queue, and may go elsewhere."""
+    made = await connect(member())
+    with pytest.raises(NotTaken):
+        await made.publish("a", b"-")
+    await made.close()
