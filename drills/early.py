@@ -83,7 +83,7 @@ def metered(lab: str, plan: Plan) -> Iterator[None]:
 
 def _metered(lab: str, plan: Plan, monitor: Host) -> tuple[ServiceInputs, ...]:
     target = f"{monitor.address}:{ports.NODE_EXPORTER}"
-    hosts = [host.name for host in plan.hosts.values() if host.data_gib]
+    hosts = [host.name for host in plan.hosts.values() if host.data_gib and host.role != "gateway"]
     inputs = ServiceInputs(
         world=lab,
         host=monitor.name,
