@@ -26,11 +26,7 @@ from diversite.topology import LinkKind, Topology
 GATEWAY_MACHINE = {"aws": "t3.small", "gcp": "e2-small", "hetzner": "cx23"}
 """The machine of a site's router, by provider: the smallest that forwards a venue's traffic."""
 DATA_GIB = {"gateway": 10, "validator": 200, "engine": 50, "monitor": 50, "store": 200, "queue": 100}
-<<<<<<< Updated upstream
 """Disk of a role that keeps state; a gateway keeps the keys of its tunnels."""
-=======
-"""Disk of a role that keeps state; a gateway's are the keys of its tunnels, and 10 is the least that Hetzner has."""
->>>>>>> Stashed changes
 PROPOSER_SPREAD = {"site": 8, "metro": 4, "local_grid": 4, "control_area": 2, "provider": 2, "synchronous_area": 1}
 """How much it weighs that two proposers in a row share a domain of a kind: the likelier its loss, the more."""
 

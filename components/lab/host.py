@@ -69,11 +69,7 @@ class Machine(Component):
                     )
                 ],
                 gateway=str(site.gateway_address) if router else None,
-<<<<<<< Updated upstream
                 data_mebibytes=DATA_MEBIBYTES if args.host.data_gib and router else 0,  # a wire has no keys
-=======
-                data_mebibytes=DATA_MEBIBYTES if router and args.host.data_gib else 0,  # wires need no keys
->>>>>>> Stashed changes
                 firewall=firewall.ruleset(args.plan, args.host),
                 sysctls=sysctl.settings(args.plan, args.host),
                 tags=self._tags,
