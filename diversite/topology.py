@@ -38,12 +38,14 @@ IMAGE_PLACE_PATTERN = r"^(aws/[a-z0-9-]{1,40}|gcp|hetzner)$"
 IMAGE_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9/_.:-]{0,199}$"
 ZONE_ID_PATTERN = r"^Z[A-Z0-9]{1,31}$"
 DOMAIN_PATTERN = r"^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}$"
+OPERATOR_PATTERN = r"^[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=$"
 
 Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
 PlaceId = Annotated[str, StringConstraints(pattern=PLACE_PATTERN)]
 Machine = Annotated[str, StringConstraints(pattern=MACHINE_PATTERN)]
 Image = Annotated[str, StringConstraints(pattern=IMAGE_PATTERN)]
 MarketName = Annotated[str, StringConstraints(pattern=MARKET_PATTERN)]
+OperatorKey = Annotated[str, StringConstraints(pattern=OPERATOR_PATTERN)]
 Provider = Literal["aws", "gcp", "hetzner"]
 ImagePlace = Annotated[str, StringConstraints(pattern=IMAGE_PLACE_PATTERN)]
 SoftwareRole = Literal["validator", "engine"]
@@ -337,6 +339,8 @@ class Topology(_Part):
     """Limits in time that the placement must keep."""
     markets: Annotated[dict[MarketName, Market], Field(min_length=1, max_length=64)] = {"BTC-PERP": Market()}
     """What is traded, by its symbol."""
+    operators: Annotated[tuple[OperatorKey, ...], Field(max_length=16)] = ()
+    """Who may halt markets and change voting power by signed transactions: ed25519 public keys. Fixed at genesis."""
     sites: Annotated[dict[Name, Site], Field(min_length=1, max_length=SITES_MAX)]
     """Where hosts stand. Each site must be reachable from each other one over `links`."""
     validators: Annotated[dict[Name, Validator], Field(min_length=1, max_length=VALIDATORS_MAX)]

@@ -110,7 +110,7 @@ def app_state(plan: Plan) -> dict[str, object]:
     """What all engines of the venue agree on from the first block."""
     return {
         "markets": {name: {"tick": market.tick, "lot": market.lot} for name, market in plan.topology.markets.items()},
-        "operators": [],
+        "operators": list(plan.topology.operators),
         "order_bytes_max": ORDER_BYTES_MAX,
     }
 
