@@ -48,6 +48,9 @@ def drill(  # noqa: PLR0913, PLR0917  a parameter an option
     planted: Annotated[
         str | None, typer.Option(metavar="MISTAKE", help="Plant a mistake, or `all`, and see whether it is caught.")
     ] = None,
+    operator: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The private key of one of the venue's operators, for remove.")
+    ] = None,
     warnings: Annotated[
         bool, typer.Option("--warnings", help="Make things worse little by little: is somebody called in time?")
     ] = False,
@@ -55,10 +58,10 @@ def drill(  # noqa: PLR0913, PLR0917  a parameter an option
     """Break a venue fault by fault under load, and print what was predicted against what was measured.
 
     A fault's words: kill, all-at-once, outage, pause, power-cut, disk-full, disk-slow, old-disk, clock-step,
-    clock-back, clock-drift for hosts; cut-off, power-off, part, ring, peak for sites; cut, one-way, flap, slow, loss,
-    duplicate, reorder, corrupt for links; several domains at once are joined by +. `diversite whatif --list` names what
-    can fail. Exit code 1: a prediction was wrong, a fault did not bite, or an order was lost; with --planted: a mistake
-    escaped; with --warnings: an alert came too late.
+    clock-back, clock-drift, bad-release, remove for hosts; cut-off, long-cut-off, power-off, part, ring, peak for
+    sites; cut, one-way, flap, slow, loss, duplicate, reorder, corrupt for links; several domains at once are joined
+    by +. `diversite whatif --list` names what can fail. Exit code 1: a prediction was wrong, a fault did not bite, or
+    an order was lost; with --planted: a mistake escaped; with --warnings: an alert came too late.
     """
     if planted:
         from cli.planted import hunt
@@ -72,12 +75,16 @@ def drill(  # noqa: PLR0913, PLR0917  a parameter an option
     from drills import course
     from drills.drill import Phases, calm_of
     from drills.faults import parse, standard_set
+    from drills.faults.removal import Remove
 
     console = new_console()
     venue = lab_stack(stack)
     chosen = (
         [parse(text, venue.name, venue.plan) for text in faults] if faults else standard_set(venue.name, venue.plan)
     )
+    for fault in chosen:
+        if isinstance(fault, Remove):
+            fault.operator_key = operator
     planned = course.Course(
         stack=venue.topology,
         lab=venue.name,

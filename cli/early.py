@@ -20,7 +20,8 @@ def warn(stack: str, seed: int, keep: bool) -> int:
     from drills.drill import Phases
 
     console, venue = new_console(), lab_stack(stack)
-    rows, found = new_table("worse and worse", "where", "alert", "fired s", "failed s", "lead s"), list[early.Warned]()
+    rows = new_table("worse and worse", "where", "alert", "fired s", "failed s", "lead s")
+    found: list[Warned] = []
     with borrowed(venue, console, keep):
         directory = results.begin(venue.topology, seed, {"warnings": True})
         for warned in early.warnings(venue.name, venue.plan, directory, Phases().rate, seed):

@@ -22,21 +22,28 @@ def hunt(stack: str, mistake: str, repeat: int, seed: int, hold: float) -> int:
     """Hunt one mistake, or all of them; 1 if any escaped."""
     from cli.console import new_console, new_table
     from cli.lab.up import borrowed
-    from cli.stacks import lab_stack
+    from cli.stacks import lab_stack, near
+    from drills import results
     from drills.planted.known import VARIANTS
 
     console, venue = new_console(), lab_stack(stack)
     _require_none_runs(venue)
-    rows, escaped = new_table("mistake", "caught by", "after", "because"), 0
+    directory = results.begin(venue.topology, seed, {"planted": mistake, "repeat": repeat, "hold": hold})
+    rows = new_table("mistake", "caught by", "after", "because")
+    found: dict[str, Caught | None] = {}
     for name in VARIANTS if mistake == ALL else [mistake]:
         with borrowed(venue, console, keep=False):
-            caught = _hunted(venue, name, repeat, seed, hold)
-        told = f"{caught.fault} after {caught.repetitions}: {caught.signs[0]}" if caught else "escaped"
-        console.print(f"{name}: {told}", markup=False, soft_wrap=True)
+            found[name] = caught = _hunted(venue, name, repeat, seed, hold)
+        console.print(f"{name}: {_told(caught)}", markup=False, soft_wrap=True)
         rows.add_row(name, *(_cells(caught) if caught else ("nobody", "", "")))
-        escaped += caught is None
+        results.write(directory / "planted.json", found)
     console.print(rows)
-    return 1 if escaped else 0
+    console.print(f"results in {near(directory)}", soft_wrap=True)
+    return 0 if all(found.values()) else 1
+
+
+def _told(caught: Caught | None) -> str:
+    return f"{caught.fault} after {caught.repetitions}: {caught.signs[0]}" if caught else "escaped"
 
 
 def _hunted(venue: LabStack, name: str, repeat: int, seed: int, hold: float) -> Caught | None:

@@ -5,6 +5,7 @@ drills/results/<time>-<stack>/      git-ignored
     predictions.json                of every fault, written first
     summary.md, summary.json        predicted against measured
     latency.svg, recovery.svg       the same as pictures, where matplotlib is there
+    planted.json, warnings.json     of `--planted`: who caught what; of `--warnings`: how early somebody was called
     <number>-<fault>/
         experiment.json             in the Chaos Toolkit's format; its method replays this repetition
         journal.json                the same after it was run

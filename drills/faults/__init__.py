@@ -2,10 +2,11 @@
 
     fault        what a fault is, and what it may strike: hosts, whole sites, links
     processes    kill, pause, all-at-once, outage
-    sites        cut-off, power-off, part, ring, peak
+    sites        cut-off, long-cut-off, power-off, part, ring, peak
     disks        power-cut, disk-full, disk-slow, old-disk
     clocks       clock-step, clock-back, clock-drift
     releases     bad-release
+    removal      remove
     links        cut, one-way, flap
     carriage     slow, loss, duplicate, reorder, corrupt
     known        every fault by its word, and `parse`

@@ -15,7 +15,8 @@ from drills.faults.fault import TOGETHER, Fault
 from drills.faults.links import Cut, Flap, OneWay
 from drills.faults.processes import AllAtOnce, Kill, Outage, Pause
 from drills.faults.releases import BadRelease
-from drills.faults.sites import CutOff, Part, Peak, PowerOff, Ring
+from drills.faults.removal import Remove
+from drills.faults.sites import CutOff, LongCutOff, Part, Peak, PowerOff, Ring
 
 HOST_FAULTS: tuple[type[Fault], ...] = (
     Kill,
@@ -23,6 +24,7 @@ HOST_FAULTS: tuple[type[Fault], ...] = (
     Outage,
     Pause,
     CutOff,
+    LongCutOff,
     PowerOff,
     Part,
     Ring,
@@ -35,6 +37,7 @@ HOST_FAULTS: tuple[type[Fault], ...] = (
     ClockBack,
     ClockDrift,
     BadRelease,
+    Remove,
 )
 LINK_FAULTS: tuple[type[Fault], ...] = (Cut, OneWay, Flap, Slow, Loss, Duplicate, Reorder, Corrupt)
 FAULTS: Mapping[str, type[Fault]] = {it.word: it for it in (*HOST_FAULTS, *LINK_FAULTS)}

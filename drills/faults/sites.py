@@ -16,6 +16,8 @@ from lab import control
 
 RING_SITES_MIN = 4
 """In a ring of three, everybody has everybody for a neighbour."""
+LONG_SECONDS = 600.0
+"""CometBFT's twenty quick attempts to reach a peer are over after two to three minutes."""
 PEAK = 4.0
 """Times the usual load: the busiest minute of a venue's day."""
 
@@ -46,6 +48,13 @@ class CutOff(SiteFault):
     def wires(self) -> tuple[str, ...]:
         """What is cut."""
         return wires.of_sites(self.plan, self.sites)
+
+
+class LongCutOff(CutOff):
+    """Whole sites cut off for ten minutes, after which CometBFT redials ever more seldom."""
+
+    word = "long-cut-off"
+    hold_seconds_min = LONG_SECONDS
 
 
 class Part(CutOff):

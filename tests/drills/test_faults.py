@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from diversite import stackfile
 from diversite.errors import DiversiteError
 from diversite.outcome import predict
 from diversite.plan import Plan, plan
-from drills import wires
+from drills import operator, wires
 from drills.faults import FAULTS, LINK_FAULTS, parse, standard_set
 from drills.faults.carriage import SLOWER_MS, Slow
+from drills.faults.removal import Remove
+from drills.faults.sites import Part
 
+OPERATOR = Ed25519PrivateKey.from_private_bytes(hashlib.sha256(b"the operator of the venues that tests run").digest())
 STACKS = Path(__file__).parents[1] / "stacks" / "good"
 
 
@@ -44,13 +50,8 @@ def test_a_word_or_none_names_a_fault(text: str, name: str, four: Plan) -> None:
 @pytest.mark.parametrize("word", FAULTS)
 def test_every_fault_is_written_as_it_is_read(word: str, four: Plan) -> None:
     """The name of a fault, typed again, is the same fault."""
-    domain = (
-        "link:par-nbg"
-        if FAULTS[word] in LINK_FAULTS
-        else "provider:aws+provider:hetzner"
-        if word == "ring"
-        else "site:par"
-    )
+    wholes = {"ring": "provider:aws+provider:hetzner"}
+    domain = "link:par-nbg" if FAULTS[word] in LINK_FAULTS else wholes.get(word, "site:par")
     fault = parse(f"{word}:{domain}", "lab", four)
     assert parse(fault.name, "lab", four).name == fault.name
 
@@ -63,6 +64,12 @@ def test_every_fault_is_written_as_it_is_read(word: str, four: Plan) -> None:
         "power-off:host:validator-par",
         "control_plane:aws",
         "melt:site:par",
+        "disk-full:host:gateway-par",
+        "old-disk:provider:aws+provider:hetzner",
+        "part:provider:aws+provider:hetzner",
+        "ring:provider:aws",
+        "bad-release:host:validator-par",
+        "remove:provider:aws",
         "site:par+link:dub-hel",
     ],
 )
@@ -70,6 +77,45 @@ def test_what_cannot_be_struck_is_refused(text: str, four: Plan) -> None:
     """A word on a domain that it cannot strike is a mistake of the person's, told before anything is broken."""
     with pytest.raises(DiversiteError):
         parse(text, "lab", four)
+
+
+def test_sites_that_are_parted_together_are_one_side(four: Plan) -> None:
+    """Only the links between the two sides are cut, and each side is predicted by what is left of it."""
+    fault = parse("part:provider:hetzner", "lab", four)
+    assert isinstance(fault, Part)
+    assert set(fault.wires) == {"par-nbg", "dub-hel"}
+    assert fault.predicted().outcome == "halts_safely"
+    assert parse("part:site:par", "lab", four).predicted().outcome == "continues"
+
+
+def test_a_full_disk_takes_its_validator_and_no_engine(four: Plan) -> None:
+    """An engine serves from memory and keeps its state later; a validator that cannot write cannot vote."""
+    assert parse("disk-full:host:engine-par", "lab", four).predicted().lost_power == 0
+    assert parse("disk-full:site:par", "lab", four).predicted().lost_power > 0
+
+
+def test_a_bad_release_in_one_provider_halts_its_share(four: Plan) -> None:
+    """Engines of one release come to the same block together: of half of the power a halt, of a site none."""
+    assert parse("bad-release:provider:aws", "lab", four).predicted().outcome == "halts_safely"
+    assert parse("bad-release:site:par", "lab", four).predicted().outcome == "continues"
+
+
+def test_nobody_is_removed_without_an_operator(four: Plan, tmp_path: Path) -> None:
+    """Without a key, with what is none, or with a stranger's, nothing is broken, and it is told what is missing."""
+    fault = parse("remove:host:validator-par", "lab", four)
+    assert isinstance(fault, Remove)
+    with pytest.raises(DiversiteError, match="--operator"):
+        fault.prepare()
+    fault.operator_key = tmp_path / "operator.key"
+    for content, said in (("?", "not an operator's key"), (base64.b64encode(bytes(32)).decode(), "under `operators`")):
+        fault.operator_key.write_text(content)
+        with pytest.raises(DiversiteError, match=said):
+            fault.prepare()
+
+
+def test_the_tests_operator_is_one_of_the_venue(four: Plan) -> None:
+    """The key whose private half the tests hold is the one that their stack file names."""
+    operator.require_known(OPERATOR, four)
 
 
 def test_all_sites_at_once_halt_and_lose_nothing(four: Plan) -> None:

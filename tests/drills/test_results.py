@@ -16,9 +16,11 @@ from drills import chaos, page, results
 from drills.comparison import Measured, Safety, compare
 from drills.course import passed
 from drills.drill import Phases, Report, calm_of
+from drills.early import Warned
 from drills.faults import FAULTS, Evidence
 from drills.fidelity import Fidelity
 from drills.load import Load, orders_of
+from drills.planted.hunting import Caught
 from drills.pressure import Pressure
 from drills.rehearsal import Pair
 from drills.results import Events
@@ -117,12 +119,28 @@ def test_the_page_is_made_of_the_run(tmp_path: Path) -> None:
     arguments = {"faults": [FAULT], "repeat": 1, "phases": Phases()}
     results.write(tmp_path / "versions.json", {"seed": 7, "arguments": arguments, **results.versions()})
     results.summaries(tmp_path, [report()], calm_of(FOUR))
-    text = page.page(tmp_path)
+    text = page.page([tmp_path])
     assert "Seed 7" in text
     assert "Before the faults, measured: p50 150 to 150 ms." in text
     assert f"`{FAULT}`" in text
     assert json.loads((tmp_path / "summary.json").read_text())[0]["passed"]
     assert all(f"| `{word}` |" in text for word in FAULTS)
+
+
+def test_the_page_tells_who_caught_what_and_how_early(tmp_path: Path) -> None:
+    """A mistake that escaped stands in the table like one that was caught; an alert that came too late has its lead."""
+    planted, warned = tmp_path / "planted", tmp_path / "warned"
+    for folder in (planted, warned):
+        folder.mkdir()
+        results.write(folder / "versions.json", {"seed": 7, "arguments": {}, **results.versions()})
+    caught = Caught(variant="no-sync", fault=FAULT, repetitions=2, signs=("orders_lost 3, not 0 to 0",))
+    results.write(planted / "planted.json", {"no-sync": caught, "always-ready": None})
+    late = Warned(word="disk-fills", where="a", alert="DiskFillsSoon", fired_seconds=90.0, failed_seconds=60.0)
+    results.write(warned / "warnings.json", [late])
+    text = page.page([warned, planted])
+    assert f"`{FAULT}` | 2 | orders_lost 3, not 0 to 0 |" in text
+    assert "| `always-ready` | the health check of an engine says yes, whatever it is | **nobody** |" in text
+    assert "| `DiskFillsSoon` | 90 | 60 | -30 |" in text
 
 
 def test_a_void_repetition_says_nothing_of_times_and_everything_of_orders() -> None:
