@@ -81,17 +81,20 @@ def routes_after(before: Routes, links: Iterable[Edge], lost: frozenset[str]) ->
 
 def islands(sites: Iterable[str], links: Iterable[Edge], without: frozenset[str]) -> tuple[frozenset[str], ...]:
     """The groups of sites that still reach each other; a site whose router is among `without` is one by itself."""
-    group = {site: frozenset({site}) for site in sites}
-    joins_left = sum(site not in without for site in group) - 1
+    tree = {site: site for site in sites}
+    joins_left = sum(site not in without for site in tree) - 1
     for link in links:
         if joins_left <= 0:
             break
         a, b = link.sites
-        if group[a] is not group[b] and without.isdisjoint((link.name, a, b)):
-            joined = group[a] | group[b]
-            group |= dict.fromkeys(joined, joined)
-            joins_left -= 1
-    return tuple(dict.fromkeys(group.values()))
+        if link.name not in without and a not in without and b not in without:
+            top, other = _root(tree, a), _root(tree, b)
+            tree[other] = top
+            joins_left -= top != other
+    parts: dict[str, list[str]] = {}
+    for site in tree:
+        parts.setdefault(_root(tree, site), []).append(site)
+    return tuple(map(frozenset, parts.values()))
 
 
 def bridges(sites: Iterable[str], links: Iterable[Edge]) -> frozenset[str]:
