@@ -42,6 +42,7 @@ def config(plan: Plan, host: Host, *, balancer: IPv4Network | None = None) -> st
         "haproxy.cfg.j2",
         host=host,
         engines=engines_in_order(plan, host),
+        passive={name: [plan.hosts[it] for it in each.members] for name, each in plan.keepings.engines.items()},
         check=plan.health_check,
         orders_per_second_max=plan.topology.order_entry[host.key].orders_per_second_per_client_max,
         connections_max=CONNECTIONS_MAX,

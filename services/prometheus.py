@@ -86,12 +86,22 @@ def _scrapes(plan: Plan, host: Host) -> Iterable[dict[str, Any]]:
         _targets(plan.of_role("entry"), ports.ENTRY_METRICS),
         params={"scope": ["frontend", "backend"], "no-maint": [""]},
     )
+    yield from _keepers(plan)
     yield _job("prometheus", _targets(monitors, ports.PROMETHEUS))
     yield _job("alertmanager", _targets(monitors, ports.ALERTMANAGER))
     yield _job("blackbox", _targets([host], ports.BLACKBOX))
     others = [other for other in monitors if other.name != host.name]
     if others:
         yield _watchdogs(others)
+
+
+def _keepers(plan: Plan) -> Iterable[dict[str, Any]]:
+    """State beside consensus, where there is any. What a queue holds is told by the engines that use it."""
+    if plan.keepings.stores:
+        yield _job("etcd", _targets(plan.of_role("store"), ports.ETCD_CLIENT))
+        yield _job("patroni", _targets(plan.of_role("store"), ports.PATRONI))
+    if plan.keepings.engines:
+        yield _job("passive", _targets(plan.of_role("passive"), ports.ENGINE_HTTP))
 
 
 def _machines(plan: Plan) -> Iterable[dict[str, Any]]:
@@ -116,6 +126,9 @@ def _probes(plan: Plan, host: Host) -> Iterable[dict[str, Any]]:
     yield _probe(
         "probe-engine", "http_ready", _targets(plan.of_role("engine"), ports.ENGINE_HTTP, "http://{}" + ready), host
     )
+    if plan.keepings.queues:
+        health = "http://{}/healthz"
+        yield _probe("probe-queue", "http_ready", _targets(plan.of_role("queue"), ports.NATS_MONITOR, health), host)
     yield _probe("probe-site", "icmp_rtt", [_target(it, str(it.address)) for it in plan.of_role("gateway")], host)
 
 

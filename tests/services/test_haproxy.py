@@ -11,7 +11,7 @@ import pytest
 
 from diversite.plan import Plan
 from services import engine, haproxy
-from tests.services.venues import europe, in_own_network, run, small, written
+from tests.services.venues import europe, in_own_network, passive, run, small, written
 
 PROJECT = Path(__file__).parents[2]
 
@@ -39,6 +39,18 @@ def test_an_entrance_without_an_engine_uses_the_nearest_site() -> None:
     order = haproxy.engines_in_order(venue, venue.hosts["entry-hel"])
     serving = {engine.site for engine, backup in order if not backup}
     assert serving == {order[0][0].site} == {"nbg"}
+
+
+def test_an_active_passive_engine_is_reached_by_its_name() -> None:
+    """Orders go to the member that works, and wait at any other whose queue answers while none does."""
+    venue = passive()
+    told = haproxy.config(venue, venue.hosts["entry-fra"])
+    assert "use_backend perp if { path_beg /engines/perp/ }" in told
+    servers = [line.split() for line in told.split("backend perp\n")[1].split("backend ")[0].splitlines()]
+    kinds = [line[3:] for line in servers if line[:1] == ["server"]]
+    working = [kind for kind in kinds if kind[0] == "track"]
+    assert [kind[-1].partition("/")[0] for kind in kinds] == ["perp-works"] * 2 + ["perp-ready"] * 2
+    assert working == kinds[:2], "the others are backups"
 
 
 def test_a_client_is_held_to_its_orders_a_second() -> None:

@@ -19,7 +19,9 @@ from diversite.ports import Role
 from diversite.topology import Topology
 from services import Facts, Paths, Service, ValidatorKeys, services_of
 
-STACKS = Path(__file__).parents[2] / "stacks"
+PROJECT = Path(__file__).parents[2]
+STACKS = PROJECT / "stacks"
+TOOLS = PROJECT / ".venv" / "bin"
 GENESIS_TIME = "2026-01-01T00:00:00Z"
 
 
@@ -38,7 +40,12 @@ def alone() -> Plan:
     return _alone()
 
 
-VENUES = {"europe": europe, "small": small, "alone": alone}
+def passive() -> Plan:
+    """The example of stores, queues and active-passive engines."""
+    return _stack("passive")
+
+
+VENUES = {"europe": europe, "small": small, "alone": alone, "passive": passive}
 
 
 def facts_of(venue: Plan) -> Facts:
