@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from rollout.monitors import Monitors
 
 FETCH_SECONDS_MAX = 10.0
+OPENED_FIRST = frozenset({"gcp"})
+"""Providers whose plugin deletes no machine that its state calls protected; the others' lift the lock by themselves."""
 PROMETHEUS_OUTPUT = "monitors"
 """The stack's output that names its monitors."""
 
@@ -123,7 +125,8 @@ def _in_clouds(wanted: Target, asked: Asked, prometheus: Sequence[str], console:
     from rollout.engine import Engine
     from rollout.monitors import Monitors
 
-    hands = Engine(PROJECT, wanted.settings, wanted.stack, asked.planned.hosts, asked.config)
+    opened = [site for site, it in asked.planned.sites.items() if it.place.provider in OPENED_FIRST]
+    hands = Engine(wanted.settings, wanted.stack, asked.planned.hosts, asked.config, opened)
     addresses = tuple(prometheus) or tuple(hands.output(PROMETHEUS_OUTPUT).values())
     _run(asked, hands, Monitors(_validators(asked.planned), addresses, _fetch), wanted.stack, console)
 

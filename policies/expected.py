@@ -16,6 +16,7 @@ from diversite.plan import Plan, plan
 STACKS = Path(__file__).resolve().parent.parent / "stacks"
 SETTING = "diversite:topology"
 ROLLING = "diversite:rolling"
+OPENED = "diversite:opened"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +36,11 @@ def expected() -> Expected:
 def rolling() -> str | None:
     """The one site whose hosts take new images and boot scripts in this run; None outside a rollout."""
     return _settings().get(ROLLING)
+
+
+def opened() -> str | None:
+    """The one site whose deletion protection is lifted in this run, so that its hosts can be made anew."""
+    return _settings().get(OPENED)
 
 
 def _settings() -> Mapping[str, str]:

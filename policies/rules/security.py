@@ -12,6 +12,7 @@ from diversite.ports import FLOWS, Flow
 from diversite.topology import SITES_MAX
 from policies import boot, facts, tokens
 from policies.declared import UNKNOWN, Resource, walk
+from policies.expected import opened
 from policies.rule import Blocker, Settings, grouped, resource_rule, stack_rule
 from policies.rules.packets import Opening, openings
 from policies.venue import Venue
@@ -30,7 +31,7 @@ WIREGUARD_PORTS = range(ports.WIREGUARD, ports.WIREGUARD + 2 * SITES_MAX)
 ANYWHERE = frozenset({"0.0.0.0/0", "::/0"})
 PUBLIC_ROLES = frozenset({"gateway", "entry"})
 """Tunnels between providers end at gateways, clients come to entrances; nothing else has a public address."""
-STATEFUL_ROLES = frozenset({"validator", "engine", "monitor"})
+STATEFUL_ROLES = frozenset({"validator", "engine", "monitor", "store", "queue", "passive"})
 
 SECRETS = {
     "a private key": r"-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----",
@@ -394,9 +395,12 @@ def _wildcards(policy: Any) -> Iterator[str]:
 def deletion_protected(resource: Resource, _settings: Settings) -> Iterator[str]:
     """What holds state or keys cannot be deleted by a slip in the console.
 
-    A quorum of disks deleted together is an order book lost.
+    A quorum of disks deleted together is an order book lost. A rollout opens one site's hosts for its turn
+    (`diversite:opened`).
     """
     if resource.type != tokens.HCLOUD_VOLUME and facts.role_of(resource) not in STATEFUL_ROLES:
+        return
+    if resource.type == tokens.GCP_INSTANCE and (site := facts.tags(resource).get("site")) and site == opened():
         return
     paths = {
         tokens.AWS_INSTANCE: ("disableApiTermination",),
