@@ -37,7 +37,9 @@ ALLOWED = {
     "accounts": _may("diversite policies", "boto3 botocore google hcloud requests"),
     "lab": _may("diversite", "pulumi grpc pydantic cryptography"),
     "workloads": _may(
-        "diversite", "aiohttp cryptography google grpc grpc_tools prometheus_client pydantic sortedcontainers"
+        "diversite",
+        "aiohttp cryptography google grpc grpc_tools prometheus_client pydantic sortedcontainers"
+        " etcd3gw nats psycopg requests",
     ),
     "drills": _may("diversite services offline lab workloads", "aiohttp matplotlib rich tenacity"),
     "rollout": _may("diversite offline"),
