@@ -62,11 +62,11 @@ def start(paths: Paths, asked: tuple[str, ...] = ()) -> str:
     home = f"cometbft start --home {paths.etc}"
     return (
         "#!/bin/sh\n"
+        f"{statesync.script(asked, f'{paths.data}/data/cs.wal/wal')}"
         "# A sign state with a height was synced before each signature: it guards by itself.\n"
         f"""if grep -q '"height": "[1-9]' {paths.data}/data/priv_validator_state.json; then\n"""
         f"  exec {home} --consensus.double_sign_check_height 0\n"
         "fi\n"
-        f"{statesync.script(asked)}"
         "# No signature was made on this disk: refuse while another signer with this key may be alive.\n"
         f"exec {home}\n"
     )

@@ -39,8 +39,12 @@ def table(asked: tuple[str, ...]) -> Table:
     }
 
 
-def script(asked: tuple[str, ...]) -> str:
-    """The part of the start script that finds what to trust; empty where fewer than two could be asked."""
+def script(asked: tuple[str, ...], log: str) -> str:
+    """The part of the start script that finds what to trust; empty where fewer than two could be asked.
+
+    `log`: the path of consensus' write-ahead log, which is there once the node has taken part in consensus: such a node
+    has a chain, and asks nobody.
+    """
     if len(asked) < 2:
         return ""
-    return render("trust.sh.j2", servers=asked, snapshot_every=SNAPSHOT_EVERY_BLOCKS, back=BACK_BLOCKS)
+    return render("trust.sh.j2", servers=asked, snapshot_every=SNAPSHOT_EVERY_BLOCKS, back=BACK_BLOCKS, log=log)

@@ -113,13 +113,25 @@ def test_a_venue_begins_with_nobody_to_ask(tmp_path: Path) -> None:
     assert Beginner(tmp_path).starts().stdout.strip() == NONE_TRUSTED
 
 
-def test_who_has_signed_asks_nobody(tmp_path: Path) -> None:
-    """A validator with a past goes on from its own disk, whatever others tell."""
+def test_who_has_a_chain_asks_nobody(tmp_path: Path) -> None:
+    """A validator that took part in consensus goes on from its own disk, whatever others tell."""
     beginner = Beginner(tmp_path, signed=4_999_999)
+    (tmp_path / "data/data/cs.wal").mkdir()
+    (tmp_path / "data/data/cs.wal/wal").touch()
     for server in range(3):
         beginner.told(server, 5_000_000, HASHES["A"], 4_998_000)
     result = beginner.starts()
     assert result.stdout.strip() == NONE_TRUSTED
+    assert "double_sign_check_height 0" in result.stderr
+
+
+def test_a_lost_chain_is_no_lost_past(tmp_path: Path) -> None:
+    """A signer whose chain was emptied takes a snapshot, and its sign state still guards it."""
+    beginner = Beginner(tmp_path, signed=4_999_999)
+    for server in range(3):
+        beginner.told(server, 5_000_000, HASHES["A"], 4_998_000)
+    result = beginner.starts()
+    assert result.stdout.startswith("enable=true")
     assert "double_sign_check_height 0" in result.stderr
 
 
