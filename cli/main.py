@@ -15,6 +15,7 @@ from cli.check import check
 from cli.console import new_console
 from cli.dashboard import dashboard
 from cli.drill import drill
+from cli.drill_state import drill_state
 from cli.keys import keys
 from cli.preflight import preflight
 from cli.preview import preview
@@ -47,6 +48,7 @@ app.command("preview")(preview)
 app.command("keys")(keys)
 app.command("dashboard")(dashboard)
 app.command("drill")(drill)
+app.command("drill-state")(drill_state)
 app.command("preflight")(preflight)
 app.command("verify")(verify)
 app.command("rollout")(rollout)

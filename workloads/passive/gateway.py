@@ -7,6 +7,7 @@
     GET  /ready      200 while an order could be taken: the queue answers; 503 with the reason else
     GET  /working    200 on the member that has the lease
     GET  /metrics    for Prometheus
+    POST /give-over  {"to": member}: finish the batch at hand and let that member work; only from this host itself
 
 An order is in the queue, on disk at a majority, before anything else happens to it. It is answered when the ledger has
 its outcome, from whichever member asks; until then it waits, through any change of who works.
@@ -59,6 +60,7 @@ class Gateway:
                 web.get("/ready", self._ready),
                 web.get("/working", self._working),
                 web.get("/metrics", self._metrics),
+                web.post("/give-over", self._give_over),
             ]
         )
         return application
@@ -138,6 +140,15 @@ class Gateway:
     async def _working(self, _: web.Request) -> web.Response:
         role = self._the_worker.standing.role
         return _json(200 if role == "works" else 503, {"role": role})
+
+    async def _give_over(self, request: web.Request) -> web.Response:
+        if request.remote != self._settings.http.rpartition(":")[0]:
+            return _json(403, {"reason": "only from this host itself"})
+        fields = await _fields(request)
+        if self._the_worker.standing.role != "works":
+            return _json(409, {"reason": "this member does not work"})
+        self._the_worker.give_over(str(fields.get("to", "")))
+        return _json(202, {"to": fields.get("to")})
 
     async def _metrics(self, _: web.Request) -> web.Response:
         standing, registry = self._the_worker.standing, CollectorRegistry()

@@ -16,6 +16,8 @@ from requests import RequestException
 Unreachable = (Etcd3Exception, RequestException, KeyError)
 """What the client raises where a member of etcd does not answer, or not as it should."""
 API_PATH = "/v3/"
+WISH_SECONDS = 5
+"""How long the member to which a lease was given over has the first try to itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,7 @@ class Lease:
 
     def __init__(self, members: tuple[str, ...], engine: str, member: str, seconds: int) -> None:
         self._clients = [_client(address, timeout=max(0.5, seconds / 4)) for address in members]
+        self._member, self._wish = member, f"/diversite/{engine}/wanted"
         self._key, self._value, self._seconds = _text(f"/diversite/{engine}/lease"), _text(member), seconds
         self._held: Held | None = None
         self._until = 0.0
@@ -43,7 +46,7 @@ class Lease:
 
     async def take(self) -> bool:
         """Take the lease if nobody holds it."""
-        if await self.holder() is not None:
+        if await self.holder() is not None or await self._wanted() not in {None, self._member}:
             return False
         asked = time.monotonic()
         taken = await self._ask(self._taken)
@@ -61,15 +64,22 @@ class Lease:
             self._until = asked + self._seconds
         return bool(left)
 
-    async def give_up(self) -> None:
-        """Let another member have it at once."""
+    async def give_up(self, to: str | None = None) -> None:
+        """Let another member have it at once; for some seconds only the one that is named, if any."""
         held, self._held, self._until = self._held, None, 0.0
+        if to is not None:
+            await self._ask(lambda client: client.put(self._wish, to, client.lease(WISH_SECONDS)))
         if held:
             await self._ask(lambda client: EtcdLease(held.id, client).revoke())
 
     async def holder(self) -> str | None:
         """Who holds it; None where nobody does."""
         found = await self._ask(lambda client: client.get(base64.b64decode(self._key).decode()))
+        return bytes(found[0]).decode() if found else None
+
+    async def _wanted(self) -> str | None:
+        """Who alone may take it now."""
+        found = await self._ask(lambda client: client.get(self._wish))
         return bytes(found[0]).decode() if found else None
 
     def _taken(self, client: Any) -> Held | None:

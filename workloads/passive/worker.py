@@ -82,6 +82,7 @@ class Worker:
         self._queue: Queue | None = None
         self._ledger: Ledger | None = None
         self._asked: set[str] = set()
+        self._successor: str | None = None
         self._forgotten = 0
         self._failing_since: float | None = None
 
@@ -121,6 +122,10 @@ class Worker:
     def ask(self, identity: str) -> None:
         """Have a key looked for in the ledger: its outcome may be older than this member's own memory."""
         self._asked.add(identity)
+
+    def give_over(self, to: str) -> None:
+        """Finish the batch at hand, and let that member work."""
+        self._successor = to
 
     async def _work_for_good(self) -> None:
         while True:
@@ -179,9 +184,13 @@ class Worker:
         log.info("%s works from sequence %d with token %d", self._settings.member, self.standing.sequence, held.token)
         await queue.rewind()
         await self._make_room(queue)
-        while self._lease.held == held:
+        self._successor = None
+        while self._lease.held == held and self._successor is None:
             await self._look_up(ledger)
             await self._batch(ledger, queue, held)
+        if self._successor:
+            log.info("%s gives its lease over to %s", self._settings.member, self._successor)
+            await self._lease.give_up(self._successor)
 
     async def _batch(self, ledger: Ledger, queue: Queue, held: Held) -> None:
         read = await queue.read(self.standing.sequence, self._settings.batch_max, READ_SECONDS_MAX)

@@ -1,0 +1,69 @@
+"""`diversite drill-state`: break a venue's store, queue and active-passive engine on purpose, and check what is left.
+
+Ends 0 only if every confirmed order was kept, once, and every prediction was true.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cli.lab.up import borrowed
+from cli.stacks import PROJECT, lab_stack, near
+
+if TYPE_CHECKING:
+    from drills.state.drill import Report
+
+STACK = "passive"
+
+
+def drill_state(
+    stack: Annotated[str, typer.Argument(help="A topology in stacks/, or its lab's stack.")] = STACK,
+    faults: Annotated[list[str] | None, typer.Argument(metavar="[FAULT…]", help="None: all.")] = None,
+    repeat: Annotated[int, typer.Option(min=1, help="How often each fault.")] = 1,
+    seed: Annotated[int, typer.Option(help="Decides the orders; repetition n has seed + n.")] = 7,
+    keep: Annotated[bool, typer.Option("--keep", help="Leave the lab running.")] = False,
+) -> None:
+    """Break a store, a queue and an active-passive engine fault by fault under load.
+
+    Faults: primary-killed, engine-killed, primary-paused, engine-paused, site-cut, primary-off, standby-off,
+    standbys-off, etcd-minority, etcd-majority, queue-leader-off, one-way, all-off, switch-in-switch. Exit code 1: a
+    confirmed order was lost or carried out twice, a fenced member wrote, or a prediction was wrong.
+    """
+    from cli.console import new_console
+    from drills.observer import Observer
+    from drills.state import faults as known
+    from drills.state.drill import run
+    from drills.state.keepers import Keepers
+
+    console = new_console()
+    venue, kinds = lab_stack(stack), known.chosen(faults or ())
+    directory = PROJECT / ".state" / "drills" / venue.name
+    directory.mkdir(parents=True, exist_ok=True)
+    passed = True
+    with borrowed(venue, console, keep), Observer(venue.name, venue.plan) as observer:
+        console.print(f"logs of orders in {near(directory)}", soft_wrap=True)
+        keepers = Keepers(venue.name, venue.plan, observer)
+        for number in range(repeat):
+            for kind in kinds:
+                report = run(keepers, kind, seed + number, directory / f"{kind.word}-{seed + number}.jsonl")
+                console.print(told(report), markup=False, highlight=False, soft_wrap=True)
+                passed = passed and report.passed
+    raise typer.Exit(0 if passed else 1)
+
+
+def told(report: Report) -> str:
+    """A report in a line, and a line for each violation."""
+    foretold = report.predicted
+    interval = f" within {foretold.recovery.high:.1f} s" if foretold.recovery else ""
+    figures = {
+        "recovery": report.recovery_seconds,
+        "resumed": report.resume_seconds,
+        "whole": report.whole_seconds,
+    }
+    said = ", ".join(f"{name} {'-' if value is None else f'{value:.1f} s'}" for name, value in figures.items())
+    head = f"{'✓' if report.passed else '✗'} {report.fault} of {', '.join(report.struck)}: {report.outcome}, {said}"
+    orders = f"{report.acknowledged} of {report.sent} orders confirmed"
+    lines = [f"{head}; predicted {foretold.outcome}{interval}; {orders}", *(f"    {it}" for it in report.violations)]
+    return "\n".join(lines)

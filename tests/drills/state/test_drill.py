@@ -1,0 +1,62 @@
+"""The figures of a drill of state are those of its orders, and a fault is named as it is known."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from cli.drill_state import told
+from diversite.errors import DiversiteError
+from diversite.kept import Kept, Seconds
+from drills.load import Line
+from drills.state.drill import Report, recovery
+from drills.state.faults import FAULTS, chosen
+from tests.drills.state.test_history import confirmed
+
+
+def test_recovery_is_the_end_of_the_longest_silence() -> None:
+    """Orders that were under way when it broke, and those that trickle in between, do not end it early."""
+    lines = [at(seconds) for seconds in (9.9, 10.1, 10.4, 18.0, 18.1, 30.0)]
+    assert recovery(lines, broken=10.0, healed=25.0) == 8.0
+
+
+def test_there_is_no_recovery_before_the_healing() -> None:
+    """A silence that outlasts the fault is a halt."""
+    assert recovery([at(9.9), at(10.1), at(26.0)], broken=10.0, healed=25.0) is None
+    assert recovery([at(9.9)], broken=10.0, healed=25.0) is None
+
+
+def test_an_unknown_fault_is_refused_with_what_is_known() -> None:
+    """The message lists every fault; no word means all of them."""
+    with pytest.raises(DiversiteError, match="primary-killed"):
+        chosen(["meteor"])
+    assert len(chosen([])) == len(FAULTS)
+
+
+def test_a_slower_recovery_than_predicted_fails() -> None:
+    """The class alone does not pass a drill, and a violation never does."""
+    assert report(recovery_seconds=9.0).passed
+    assert not report(recovery_seconds=60.0).passed
+    assert not report(violations=("x was carried out 2 times",)).passed
+    assert "x was carried out 2 times" in told(report(violations=("x was carried out 2 times",)))
+
+
+def at(seconds: float) -> Line:
+    """A confirmed order whose answer came then."""
+    return replace(confirmed("a", 1, 0), settled_seconds=seconds)
+
+
+def report(**more: object) -> Report:
+    """A report of a fault that went as predicted."""
+    foretold = Kept(name="engine perp", outcome="continues", reason="", recovery=Seconds(0.0, 10.0))
+    given = {"recovery_seconds": 9.0, "resume_seconds": 0.1, "whole_seconds": 3.0, "violations": ()}
+    return Report(
+        fault="primary-killed",
+        struck=("store-x",),
+        predicted=foretold,
+        outcome="continues",
+        sent=10,
+        acknowledged=10,
+        **{**given, **more},  # type: ignore[arg-type]  # fields of a report
+    )
