@@ -5,15 +5,19 @@ The pack in its own process is tried elsewhere; here a rule costs a microsecond,
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from policies import reference, tokens
+from policies.declared import Resource
 from policies.enforcing import ADVICE
 from policies.rule import Blocker, ResourceRule, StackRule
-from policies.rules import RULES
+from policies.rules import RULES, size
 from tests.policies import asked
 from tests.policies.asked import ALL
+from tests.policies.pack import CHECKOUT
 from tests.policies.venues import CASES, Case
 
 SINGLE = [rule for rule in RULES if isinstance(rule, ResourceRule)]
@@ -59,3 +63,32 @@ def test_a_right_stack_breaks_no_rule(rule: StackRule[Any]) -> None:
     """No mandatory rule objects to a venue that is declared as planned."""
     right = range(len(CASES), len(ALL))
     assert [blockers(rule, number) for number in right if rule.mandatory] == [[]] * (len(right) * rule.mandatory)
+
+
+def test_every_bound_is_the_one_that_the_page_tells() -> None:
+    """docs/policies.md is what the rules say of themselves: a default that changes must change there, too."""
+    assert reference.page() == (CHECKOUT / "docs/policies.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(("most", "passes"), [(4, True), (3, False)])
+def test_a_machine_may_be_as_large_as_the_ceiling(most: int, passes: bool) -> None:
+    """A c7i.xlarge has four virtual processors: four are allowed where four are the most."""
+    machine = asked.examples("machine-known-and-small", "passing")[0]
+    declared = replace(machine, type=tokens.AWS_INSTANCE, inputs={**machine.inputs, "instanceType": "c7i.xlarge"})
+    assert (not list(size.machine_known_and_small.check(declared, size.Size(vcpus_max=most)))) is passes
+
+
+@pytest.mark.parametrize(("gib", "passes"), [(1000, True), (1001, False)])
+def test_a_disk_may_be_as_large_as_the_ceiling(gib: int, passes: bool) -> None:
+    """What is exactly the most is allowed."""
+    disk = Resource(urn="d", name="d", type=tokens.AWS_EBS_VOLUME, inputs={"size": gib})
+    assert (not list(size.disk_small.check(disk, size.Size()))) is passes
+
+
+@pytest.mark.parametrize(("spare", "passes"), [(0, True), (-1, False)])
+def test_a_stack_may_have_as_many_as_the_ceilings(spare: int, passes: bool) -> None:
+    """As many hosts and resources as are the most are allowed; one more of either is not."""
+    venue = asked.venue_of(len(CASES))
+    hosts = sum(item.type == tokens.LAB_HOST for item in venue.resources.values())
+    for settings in (size.Count(hosts_max=hosts + spare), size.Count(resources_max=len(venue.resources) + spare)):
+        assert (not list(size.few_enough.check(venue, settings))) is passes
