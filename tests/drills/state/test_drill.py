@@ -17,7 +17,7 @@ from tests.drills.state.test_history import confirmed
 
 def test_recovery_is_the_end_of_the_longest_silence() -> None:
     """Orders that were under way when it broke, and those that trickle in between, do not end it early."""
-    lines = [at(seconds) for seconds in (9.9, 10.1, 10.4, 18.0, 18.1, 30.0)]
+    lines = [at(seconds) for seconds in (9.9, 10.1, 10.4, 18.0, 18.1, 24.0, 25.5)]
     assert recovery(lines, broken=10.0, healed=25.0) == 8.0
 
 
