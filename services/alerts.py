@@ -10,10 +10,12 @@ Metrics whose names begin with `node_` come from the node exporter, which machin
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from diversite.network import Route
 from diversite.plan import Host, Plan
+from services import keeping_alerts
+from services.alert import Alert
 
 RULES_INTERVAL_SECONDS = 5
 STALL_WINDOW_SECONDS = 20
@@ -27,20 +29,6 @@ CERTIFICATE_DAYS_MIN = 14
 DISK_HOURS_MIN = 24
 DISK_MINUTES_MIN = 30
 """For what fills a disk faster than anybody reads warnings: a log in a loop, a core dump after the other."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Alert:
-    """A condition that calls a person."""
-
-    name: str
-    expression: str
-    """PromQL; the labels of what it returns become the alert's."""
-    hold_seconds: int
-    severity: Literal["critical", "warning", "none"]
-    summary: str
-    action: str
-    """What to do; the first sentence of a runbook."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +55,8 @@ def rules(plan: Plan, host: Host) -> dict[str, Any]:
 
 def alerts(plan: Plan, host: Host) -> tuple[Alert, ...]:
     """Every alert that a monitor evaluates."""
-    return (*_consensus(plan), *_engines(plan), *_entrances(), *_sites(), *_monitors(plan, host), *_machines())
+    venue = (*_consensus(plan), *_engines(plan), *keeping_alerts.alerts(plan), *_entrances(), *_sites())
+    return (*venue, *_monitors(plan, host), *_machines())
 
 
 def expectations(plan: Plan, host: Host) -> tuple[Expectation, ...]:

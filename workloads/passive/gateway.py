@@ -152,6 +152,7 @@ class Gateway:
 
     async def _metrics(self, _: web.Request) -> web.Response:
         standing, registry = self._the_worker.standing, CollectorRegistry()
+        waiting = await self._the_worker.waiting()
         figures = {
             "passive_working": ("1 while this member has the lease", standing.role == "works"),
             "passive_ready": ("1 while an order could be taken", not self._the_worker.obstacle),
@@ -159,9 +160,12 @@ class Gateway:
             "passive_height": ("Last batch carried out", standing.height),
             "passive_taken_over": ("How often this member took over", standing.taken_over),
             "passive_fenced": ("How often the ledger refused this member's token", standing.fenced),
+            "passive_queue_answers": ("1 while the stream has a leader that answers", waiting is not None),
+            "passive_queue_messages": ("Orders that the stream holds", waiting or 0),
+            "passive_queue_messages_max": ("How many it may hold", self._settings.messages_max),
         }
         for name, (says, value) in figures.items():
-            Gauge(name, says, registry=registry).set(value)
+            Gauge(name, says, ("engine",), registry=registry).labels(self._settings.engine).set(value)
         return web.Response(body=generate_latest(registry), content_type="text/plain")
 
     @property

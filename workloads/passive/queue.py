@@ -157,7 +157,7 @@ class Queue:
         await self._jetstream.purge_stream(self._stream, seq=through + 1)
 
     async def waiting(self) -> int:
-        """How many orders the stream holds."""
+        """How many orders the stream holds; Unreachable where it has no leader."""
         return (await self._jetstream.stream_info(self._stream)).state.messages
 
     async def close(self) -> None:

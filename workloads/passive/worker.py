@@ -107,6 +107,14 @@ class Worker:
             raise NotTaken("the queue was not reached yet")
         await self._queue.publish(identity, order)
 
+    async def waiting(self) -> int | None:
+        """How many orders the queue holds; None where it does not answer."""
+        if self._queue is None:
+            return None
+        with contextlib.suppress(*queueing.Unreachable):
+            return await self._queue.waiting()
+        return None
+
     @property
     def obstacle(self) -> str:
         """Why no order could be taken here; empty while one could. A lost ledger is none: orders wait in the queue."""
