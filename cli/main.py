@@ -20,6 +20,7 @@ from cli.keys import keys
 from cli.preflight import preflight
 from cli.preview import preview
 from cli.rollout import rollout
+from cli.switchover import switchover
 from cli.verify import verify
 from cli.whatif import whatif
 from diversite.errors import DiversiteError
@@ -52,6 +53,7 @@ app.command("drill-state")(drill_state)
 app.command("preflight")(preflight)
 app.command("verify")(verify)
 app.command("rollout")(rollout)
+app.command("switchover")(switchover)
 app.add_typer(lab.app, name="lab")
 
 

@@ -70,7 +70,7 @@ def run(keepers: Keepers, kind: type[StateFault], seed: int, log: Path) -> Repor
     fault = kind(keepers)
     fault.choose()
     predicted = fault.predicted()
-    with _clients(keepers, seed, log):
+    with clients(keepers, seed, log):
         time.sleep(CALM_SECONDS)
         broken = fault.inject()
         time.sleep(fault.hold_seconds)
@@ -131,7 +131,7 @@ def _report(  # noqa: PLR0913, PLR0917  all that a report is made of
 
 
 @contextmanager
-def _clients(keepers: Keepers, seed: int, log: Path) -> Iterator[None]:
+def clients(keepers: Keepers, seed: int, log: Path) -> Iterator[None]:
     """Clients on the internet that send by every entrance until this ends."""
     entrances = [
         f"http://{it.address.ip}:{ports.ORDERS}/engines/{keepers.engine.name}" for it in keepers.plan.accesses.values()
@@ -140,7 +140,7 @@ def _clients(keepers: Keepers, seed: int, log: Path) -> Iterator[None]:
     options = {"entrances": ",".join(entrances), "rate": RATE, "seconds": 600, "seed": seed, "market": market}
     flags = [word for name, value in options.items() for word in (f"--{name}", str(value))]
     command = [sys.executable, "-m", "drills.load", *flags, "--until-input-ends", "--out", str(log)]
-    clients = subprocess.Popen(
+    started = subprocess.Popen(
         [*world.require(keepers.lab).entering(INTERNET), *command],
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
@@ -150,8 +150,8 @@ def _clients(keepers: Keepers, seed: int, log: Path) -> Iterator[None]:
     )
     try:
         yield
-        if clients.poll() is not None:
-            raise LabError(f"the clients ended early: {clients.communicate()[1][-500:]}")
-        clients.communicate(timeout=90)  # closes their input, which ends them
+        if started.poll() is not None:
+            raise LabError(f"the clients ended early: {started.communicate()[1][-500:]}")
+        started.communicate(timeout=90)  # closes their input, which ends them
     finally:
-        clients.kill()
+        started.kill()

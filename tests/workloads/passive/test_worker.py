@@ -204,3 +204,18 @@ async def test_who_cannot_work_gives_the_lease_up(member: Member, monkeypatch: p
         await first.send(0)
         await until(lambda: first.lease.held is None, "it has given the lease up")
         monkeypatch.setattr(Ledger, "commit", real)
+
+
+async def test_work_is_given_over(store: Servers, member: Member) -> None:
+    """Asked to, a worker finishes its batch and the named member goes on, though another asks as often."""
+    settings = member("fra")
+    async with running(settings) as first, running(member("lon")) as second, running(member("hel")) as third:
+        await works(first)
+        await first.send(0, 1)
+        await until(lambda: third.worker.standing.role == "follows", "the third follows")
+        first.worker.give_over("hel")
+        await third.send(2)
+        await works(third)
+        await until(lambda: identity(2) in third.told, "the order is carried out")
+        assert second.worker.standing.taken_over == 0
+    assert carried_out(store, settings) == [0, 1, 2]
