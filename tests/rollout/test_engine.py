@@ -34,14 +34,15 @@ def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Engine:
     command.parent.mkdir()
     command.write_text(RECORDER, encoding="utf-8")
     command.chmod(0o755)
-    (tmp_path / "Pulumi.europe.yaml").write_text(SETTINGS, encoding="utf-8")
+    settings = tmp_path / "stacks" / "Pulumi.europe.yaml"
+    settings.parent.mkdir()
+    settings.write_text(SETTINGS, encoding="utf-8")
     (tmp_path / "answer").write_text("{}", encoding="utf-8")
     monkeypatch.setenv("PATH", f"{command.parent}:{os.environ['PATH']}")
     monkeypatch.setenv("RECORD", str(tmp_path / "record"))
     monkeypatch.setenv("ANSWER", str(tmp_path / "answer"))
     monkeypatch.setenv("FAILS", "")
-    settings = tmp_path / "Pulumi.europe.yaml"
-    return Engine(tmp_path, settings, "europe", ["validator-par"], {"diversite:haltHeight": "9"})
+    return Engine(settings, "europe", ["validator-par"], {"diversite:haltHeight": "9"}, opened=["hel"])
 
 
 def test_the_stacks_settings_stay_as_they_were(engine: Engine, tmp_path: Path) -> None:
@@ -51,7 +52,16 @@ def test_the_stacks_settings_stay_as_they_were(engine: Engine, tmp_path: Path) -
     assert asked.startswith("up --config-file ")
     assert "--config=diversite:rolling=par --config=diversite:haltHeight=9" in asked
     assert "--yes --skip-preview --stack europe --non-interactive" in asked
-    assert (tmp_path / "Pulumi.europe.yaml").read_text(encoding="utf-8") == SETTINGS
+    assert (tmp_path / "stacks" / "Pulumi.europe.yaml").read_text(encoding="utf-8") == SETTINGS
+
+
+def test_a_site_that_must_be_opened_is_closed_again(engine: Engine, tmp_path: Path) -> None:
+    """Where a plugin keeps a protected machine, three runs take the site: opened, made anew, protected as before."""
+    engine.take("hel")
+    runs = (tmp_path / "record").read_text(encoding="utf-8").splitlines()
+    told = [[word for word in run.split() if word.startswith("--config=diversite:")] for run in runs]
+    opened, rolling, height = (f"--config=diversite:{it}" for it in ("opened=hel", "rolling=hel", "haltHeight=9"))
+    assert [set(words) for words in told] == [{opened, height}, {rolling, opened, height}, {height}]
 
 
 def test_a_preview_tells_which_hosts_stop(engine: Engine, tmp_path: Path) -> None:
@@ -84,4 +94,4 @@ def test_without_the_cli_a_cloud_is_not_changed(tmp_path: Path, monkeypatch: pyt
     """Nothing else changes a cloud; that is said before anything is asked."""
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(RolloutError, match="the Pulumi CLI is not on the PATH"):
-        Engine(tmp_path, tmp_path / "Pulumi.europe.yaml", "europe", [])
+        Engine(tmp_path / "stacks" / "Pulumi.europe.yaml", "europe", [])
