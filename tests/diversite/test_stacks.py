@@ -48,13 +48,13 @@ def test_these_are_all() -> None:
     assert found == {*NAMES, *REHEARSED}
 
 
-@pytest.mark.parametrize("name", (*NAMES, *REHEARSED))
+@pytest.mark.parametrize("name", [*NAMES, *REHEARSED])
 def test_it_meets_its_own_objectives(name: str) -> None:
     """What a stack file wishes is true of it."""
     assert [finding.wish for finding in judge(planned(name), remedies=False).blockers] == []
 
 
-@pytest.mark.parametrize("name", (*NAMES, *REHEARSED))
+@pytest.mark.parametrize("name", [*NAMES, *REHEARSED])
 def test_it_is_judged_within_a_second(name: str) -> None:
     """From text to verdict; the catalogue, which all share, is read before."""
     planned(name)
