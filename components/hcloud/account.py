@@ -1,4 +1,4 @@
-"""What a venue has once in each Hetzner project: the provider object, operators' keys, spread groups, a closed door.
+"""What a venue has once in each Hetzner project: the provider object, operators' keys, spread groups.
 
 A spread group keeps its servers on different machines, ten at the most. The judge counts that many hosts of a place as
 standing apart, in the plan's order, and the others as anywhere; so the first group of a place holds those.
@@ -32,9 +32,6 @@ class Account(Component):
         self._labels = {"venue": planned.venue}
         self._inside = pulumi.ResourceOptions.merge(self.child(), pulumi.ResourceOptions(provider=self.provider))
         self.ssh_keys = [self._ssh_key(planned, account, name, key) for name, key in operators.keys.items()]
-        self.closed = hcloud.Firewall(
-            f"closed-{account}", name=f"{planned.venue}-closed", rules=[], labels=self._labels, opts=self._inside
-        )
         self.spread: dict[str, hcloud.PlacementGroup] = {}
         for name, hosts in _groups(planned, account):
             self.spread |= dict.fromkeys((host.name for host in hosts), self._spread(planned, name))

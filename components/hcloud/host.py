@@ -57,7 +57,7 @@ class Machine(Component):
             public_nets=[self._public()],
             networks=self._networks(),
             placement_group_id=number(account.spread[name]),
-            firewall_ids=[number(self._site.gateway.firewall if args.host.role == "gateway" else account.closed)],
+            firewall_ids=self._firewalls(),
             user_data=self._boot_script(),
             ssh_keys=[key.id for key in account.ssh_keys],
             labels=self._labels,
@@ -75,6 +75,10 @@ class Machine(Component):
         return hcloud.ServerPublicNetArgs(
             ipv4_enabled=True, ipv4=number(self._site.gateway.address), ipv6_enabled=False
         )
+
+    def _firewalls(self) -> list[pulumi.Output[int]]:
+        """Hetzner refuses a firewall for a server that has no public interface: there is nothing to filter."""
+        return [number(self._site.gateway.firewall)] if self._args.host.role == "gateway" else []
 
     def _networks(self) -> list[hcloud.ServerNetworkArgs]:
         """The site's network; for a gateway the zone's backbone too. Undeclared aliases would differ at every `up`."""
