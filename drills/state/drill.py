@@ -26,6 +26,7 @@ RATE = 10.0
 CALM_SECONDS = 6.0
 BACK_SECONDS = 8.0
 WHOLE_SECONDS_MAX = 120.0
+SETTLED_SECONDS_MAX = 30.0
 MARGIN_SECONDS = 3.0
 """What clients add: their patience with one entrance, and the pause before they ask the next."""
 
@@ -79,12 +80,12 @@ def run(keepers: Keepers, kind: type[StateFault], seed: int, log: Path) -> Repor
         whole_seconds = time.monotonic() - healed if whole else None
         time.sleep(BACK_SECONDS)
     lines = load.read(log)
-    wait_until(keepers.is_whole, WHOLE_SECONDS_MAX, 0.2)
     return _report(fault, predicted, lines, (broken, healed), whole_seconds, violations(keepers, lines))
 
 
 def violations(keepers: Keepers, lines: Sequence[load.Line]) -> tuple[str, ...]:
     """What is wrong with what is left."""
+    wait_until(keepers.is_settled, SETTLED_SECONDS_MAX, 0.2)
     primary = keepers.primary()
     if primary is None:
         return ("the store has no primary, so its journal could not be read",)

@@ -88,15 +88,17 @@ class Keepers:
         return tuple(_written(line) for line in told.stdout.splitlines() if line)
 
     def is_whole(self) -> bool:
-        """Whether all members of all three are there, and all engines have the same books."""
-        members = self.members()
+        """Whether all members of all three are there."""
         return (
             len(self.standbys()) == len(self.store.members) - 1
             and self.worker() is not None
-            and set(members) == set(self.engine.members)
-            and len(set(members.values())) == 1
+            and set(self.members()) == set(self.engine.members)
             and len(self._statuses(self.queue.members, ports.NATS_MONITOR, "/healthz")) == len(self.queue.members)
         )
+
+    def is_settled(self) -> bool:
+        """Whether all members of the engine have the same books; not while orders come."""
+        return self.is_whole() and len(set(self.members().values())) == 1
 
     def as_now(self) -> Plan:
         """The plan with today's primary and worker in the places of those that it prefers."""

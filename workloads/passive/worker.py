@@ -165,7 +165,7 @@ class Worker:
     async def _restore(self, ledger: Ledger) -> None:
         if kept := await ledger.snapshot():
             self.state, self.standing.sequence = State.restored(kept.parts), kept.sequence
-            self.standing.height = self.state.height
+            self.standing.height, self.standing.state_hash = self.state.height, self.state.app_hash.hex()
 
     async def _look_up(self, ledger: Ledger) -> None:
         asked, self._asked = self._asked, set()
