@@ -25,6 +25,9 @@ from diversite.topology import LinkKind, Topology
 
 GATEWAY_MACHINE = {"aws": "t3.small", "gcp": "e2-small", "hetzner": "cx23"}
 """The machine of a site's router, by provider: the smallest that forwards a venue's traffic."""
+GATEWAY_MACHINE_FAR = {"hetzner": "cpx11"}
+"""Where the provider sells that one only at home: Hetzner's CX types stand in Europe alone."""
+GATEWAY_HOMES = frozenset({("hetzner", "eu-central")})
 DATA_GIB = {"gateway": 10, "validator": 200, "engine": 50, "monitor": 50, "store": 200, "queue": 100}
 """Disk of a role that keeps state; a gateway keeps the keys of its tunnels."""
 PROPOSER_SPREAD = {"site": 8, "metro": 4, "local_grid": 4, "control_area": 2, "provider": 2, "synchronous_area": 1}
@@ -384,13 +387,14 @@ def _partners(topology: Topology) -> dict[str, str]:
 
 def _gateway(site: SitePlan) -> Host:
     provider = site.place.provider
+    home = (provider, site.place.region) in GATEWAY_HOMES or provider not in GATEWAY_MACHINE_FAR
     return Host(
         name=naming.host("gateway", site.key),
         role="gateway",
         key=site.key,
         site=site.key,
         provider=provider,
-        machine=GATEWAY_MACHINE[provider],
+        machine=(GATEWAY_MACHINE if home else GATEWAY_MACHINE_FAR)[provider],
         address=site.gateway_address,
         data_gib=DATA_GIB["gateway"],
     )

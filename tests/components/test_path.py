@@ -38,7 +38,6 @@ class Told:
                 self._region = args.region.name
                 self.offer = {"from": pulumi.Output.from_input(args.region.name)}
                 self.order: Mapping[str, Any] = {}
-                self.order: Mapping[str, pulumi.Input[str]] = {}
 
             def join(self, offer: Mapping[str, pulumi.Output[str]]) -> None:
                 offer["from"].apply(lambda far: told.joined.append((self._region, far)))

@@ -375,6 +375,11 @@ def _huge_disks(name: str, options: ResourceOptions) -> None:
     machine(f"{name}-machine", options, boot_disk={"initialize_params": {"image": image, "size": 2000}})
 
 
+def _known_machines(name: str, options: ResourceOptions) -> None:
+    every_host(name, options)
+    instance(f"{name}-account", options, tags=tags(account="second"))
+
+
 def _untagged(name: str, options: ResourceOptions) -> None:
     aws.ec2.Vpc(f"{name}-vpc", cidr_block="10.1.0.0/16", opts=options)
     instance(f"{name}-aws", options, tags={"venue": "v"})
@@ -462,10 +467,7 @@ EXAMPLES: dict[str, Example] = {
     "no-signer-disk-from-snapshot": Example(disks, _snapshots),
     "tagged": Example(_tagged, _untagged),
     "machine-known-and-small": Example(
-        lambda name, options: (
-            every_host(name, options),
-            instance(f"{name}-account", options, tags=tags(account="second")),
-        ),
+        _known_machines,
         lambda name, options: (
             instance(f"{name}-unknown", options, instance_type="x99.huge"),
             machine(f"{name}-large", options, machine_type="c3-standard-22"),

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
+import yaml  # type: ignore[import-untyped]  # its stubs are not among the dependencies
 from typer.testing import CliRunner
 
 from cli.main import app
