@@ -11,6 +11,7 @@ import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -63,7 +64,8 @@ class StateFault(ABC):
         now = self.keepers.as_now()
         down = () if self.process_death else self.down()
         kept = predict(now, [], down=down).kept
-        return next(item for item in kept if item.name == f"engine {self.keepers.engine.name}")
+        found = next(item for item in kept if item.name == f"engine {self.keepers.engine.name}")
+        return replace(found, recovery=self.process_death) if self.process_death else found
 
     def down(self) -> tuple[str, ...]:
         """What does not run, or carry, in the model's words."""

@@ -88,6 +88,13 @@ def test_the_model_is_asked_with_who_has_it_now(keepers: Keepers, word: str, out
     assert (foretold.outcome, foretold.moves) == (outcome, moves)
 
 
+def test_a_process_that_dies_has_a_bound_of_its_own(keepers: Keepers) -> None:
+    """The model knows losses of hosts; where a program alone dies, the project's target counts."""
+    fault = faults.FAULTS["engine-killed"](keepers)
+    fault.choose()
+    assert fault.predicted().recovery == faults.PROCESS_DEATH_ENGINE
+
+
 def test_a_member_is_meant_by_key_host_or_site(keepers: Keepers) -> None:
     """Anything else is refused with what there is."""
     for wanted in ("hel", "store-ledger-hel", "ledger-hel"):
