@@ -13,10 +13,10 @@ SETTING = "contacts"
 
 
 def contacts() -> tuple[str, ...]:
-    """The addresses of the stack's settings; `PlanError` where they are no list of e-mail addresses."""
+    """The addresses of the stack's settings, each once; `PlanError` where they are no list of e-mail addresses."""
     told = pulumi.Config("diversite").get_object(SETTING) or []
     if isinstance(told, list) and all(isinstance(it, str) and "@" in it for it in told):
-        return tuple(told)
+        return tuple(dict.fromkeys(told))
     raise PlanError(
         f"stack setting diversite:{SETTING}: {told!r} is no list of e-mail addresses. Write one address a line below "
         "it, in stacks/Pulumi.<stack>.yaml."

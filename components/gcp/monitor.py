@@ -15,6 +15,7 @@ import pulumi
 import pulumi_gcp as gcp
 
 from components.component import Component
+from components.contacts import contacts
 from components.contract import AlarmsArgs, Entrance
 from components.gcp import names
 from components.gcp.foundation import Foundation, Project
@@ -22,10 +23,8 @@ from components.gcp.provider import by
 from components.gcp.watches import PROVIDER, Watch, unreached, watches
 from diversite import ports
 from diversite.catalog import catalog
-from diversite.errors import PlanError
 from diversite.plan import Plan
 
-SETTING = "contacts"
 ALIGNMENT = "60s"
 """Google's metrics come once a minute."""
 SILENCE = "180s"
@@ -120,17 +119,6 @@ class ProjectAlarms(Component):
             user_labels=names.labels(self._args.plan),
             opts=self.child(),
         )
-
-
-def contacts() -> tuple[str, ...]:
-    """The addresses of the stack's settings; `PlanError` where they are no list of e-mail addresses."""
-    told = pulumi.Config("diversite").get_object(SETTING) or []
-    if isinstance(told, list) and all(isinstance(it, str) and "@" in it for it in told):
-        return tuple(dict.fromkeys(told))
-    raise PlanError(
-        f"stack setting diversite:{SETTING}: {told!r} is no list of e-mail addresses. Write one address a line below "
-        "it, in stacks/Pulumi.<stack>.yaml."
-    )
 
 
 def _condition(watch: Watch, filter_: pulumi.Input[str]) -> gcp.monitoring.AlertPolicyConditionArgsDict:

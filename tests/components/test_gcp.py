@@ -39,6 +39,8 @@ from tests.components.recorded_gcp import (
 from tests.components.siblings import faults as missing
 from tests.policies.pack import Pack
 
+CHANNEL = "gcp:monitoring/notificationChannel:NotificationChannel"
+
 
 def test_no_part_is_missing() -> None:
     """Google's package has every part of the contract, and the capabilities that Google has."""
@@ -162,7 +164,14 @@ def test_contacts_are_addresses() -> None:
     """A setting of another shape is told with its value; without one nobody is told, and nothing fails."""
     with pytest.raises(PlanError, match=r"diversite:contacts: 'me' is no list of e-mail addresses"):
         declared(planned(), {"contacts": json.dumps("me")})
-    assert declared(planned(), {}).of_type("gcp:monitoring/notificationChannel:NotificationChannel") == ()
+    assert declared(planned(), {}).of_type(CHANNEL) == ()
+
+
+def test_who_is_named_twice_is_told_once() -> None:
+    """A repeated address is one channel, and no resource that is declared twice."""
+    told = {"contacts": json.dumps(["ops@venue.example", "ops@venue.example"])}
+    (channel,) = declared(planned(), told).of_type(CHANNEL)
+    assert channel.inputs["labels"] == {"email_address": "ops@venue.example"}
 
 
 def test_a_boot_script_fits() -> None:
