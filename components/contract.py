@@ -179,9 +179,7 @@ class Entrance:
     """Where clients reach an entrance from outside."""
 
     address: pulumi.Output[str]
-    """A public IPv4 address, or a name where the provider gives no fixed address."""
-    zone_id: pulumi.Output[str] | None = None
-    """The hosted zone of the name, where an alias can lead to it (AWS)."""
+    """A public IPv4 address, which stays while the entrance is made anew."""
 
 
 class Balancer(Protocol):

@@ -60,12 +60,10 @@ class Steering(Component):
         self._alias(self._top, there, region, latency_routing_policies=[{"region": region}])
 
     def _check(self, host: Host, way: Entrance) -> aws.route53.HealthCheck:
-        """A name is asked by its name, an address by its address."""
         return aws.route53.HealthCheck(
             host.name,
             type="HTTP",
-            fqdn=way.address if way.zone_id else None,
-            ip_address=None if way.zone_id else way.address,
+            ip_address=way.address,
             port=ports.ORDERS,
             resource_path=self._args.plan.health_check.path,
             request_interval=CHECK_SECONDS,
@@ -75,14 +73,12 @@ class Steering(Component):
         )
 
     def _entrance(self, name: str, host: str, **policy: Any) -> None:
-        way = self._args.entrances[host]
-        leads: dict[str, Any] = {"records": [way.address], "ttl": ttl_seconds(self._args.plan)}
-        if way.zone_id:
-            leads = {"aliases": [_alias(way.address, way.zone_id)]}
-        self._record(name, host, health_check_id=self._checks[host].id, **leads, **policy)
+        told = {"records": [self._args.entrances[host].address], "ttl": ttl_seconds(self._args.plan)}
+        self._record(name, host, health_check_id=self._checks[host].id, **told, **policy)
 
     def _alias(self, name: str, to: str, mark: str, **policy: Any) -> None:
-        self._record(name, mark, aliases=[_alias(to, self._zone_id)], **policy)
+        leads = aws.route53.RecordAliasArgs(name=to, zone_id=self._zone_id, evaluate_target_health=True)
+        self._record(name, mark, aliases=[leads], **policy)
 
     def _record(self, name: str, mark: str, **told: Any) -> None:
         aws.route53.Record(
@@ -119,7 +115,3 @@ def _region_near(place: Place) -> str:
     ]
     here = (place.latitude, place.longitude)
     return min(regions, key=lambda it: (great_circle_km(here, (it.latitude, it.longitude)), it.region)).region
-
-
-def _alias(to: pulumi.Input[str], zone_id: pulumi.Input[str]) -> aws.route53.RecordAliasArgs:
-    return aws.route53.RecordAliasArgs(name=to, zone_id=zone_id, evaluate_target_health=True)

@@ -7,13 +7,11 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-import pulumi
 import pytest
 
 from components.aws import circuit
 from components.aws.steering import near_regions, nearest_elsewhere, ttl_seconds
 from components.aws.transit import destinations
-from components.contract import Entrance
 from diversite.catalog import catalog
 from diversite.errors import PlanError
 from diversite.geography import great_circle_km
@@ -251,19 +249,6 @@ def test_steering_alone_needs_one_provider_object() -> None:
     }
     (provider,) = found.of_type("pulumi:providers:aws")
     assert provider.inputs["region"] == "us-east-1"
-
-
-def test_a_name_is_followed_as_an_alias() -> None:
-    """An entrance that has a name and a zone is led to by an alias, and asked by its name."""
-    part = planned("google")
-    (name, *_) = (host.name for host in part.of_role("entry"))
-    told = pulumi.Output.from_input
-    found = steered(with_steering(part), {name: Entrance(address=told("lb.example"), zone_id=told("Z1"))})
-    (check,) = found.of_type("aws:route53/healthCheck:HealthCheck")
-    assert (check.inputs["fqdn"], check.inputs.get("ipAddress")) == ("lb.example", None)
-    (record,) = [it for it in found.of_type(RECORD) if it.inputs.get("weightedRoutingPolicies")]
-    assert record.inputs["aliases"] == [{"name": "lb.example", "zoneId": "Z1", "evaluateTargetHealth": True}]
-    assert "ttl" not in record.inputs
 
 
 def test_an_answer_is_kept_no_longer_than_recovery_takes() -> None:
