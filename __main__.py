@@ -8,6 +8,7 @@ import pulumi
 
 from components.venue import Venue, VenueArgs
 from diversite import keys, stackfile
+from diversite.acceptance import require_accepted
 from diversite.errors import DiversiteError
 from diversite.judge import judge
 from diversite.plan import plan
@@ -22,6 +23,8 @@ try:
     topology = stackfile.load(stacks / f"{name}.yaml")
     planned = plan(topology.halting_at(settings.get_int("haltHeight")))
     judge(planned, remedies=False).require_met()
+    if substrate == "cloud":
+        require_accepted(planned)
     halves = keys.load(stacks / f"{name}.keys.yaml", planned) if substrate == "cloud" else None
 except DiversiteError as error:
     raise pulumi.RunError(str(error)) from error  # the engine shows its text, and no traceback
