@@ -29,6 +29,9 @@ try:
 except DiversiteError as error:
     raise pulumi.RunError(str(error)) from error  # the engine shows its text, and no traceback
 
+for awaited in keys.awaited(halves, planned) if halves else ():
+    pulumi.warn(f"{name}.keys.yaml: {awaited}; until then the link carries nothing")
+
 venue = Venue(
     planned.venue,
     VenueArgs(

@@ -5,8 +5,9 @@
     joined(plan, …)             from what hosts tell, and what was there before, to a whole file
 
 A host makes its keys at its first boot, on its own disk, and tells the public halves; genesis and the far end of every
-tunnel are made of them. A file is whole, or it is refused with everything that is missing or wrong in it. Nothing here
-could hold a private half: a key that is not known is refused.
+tunnel are made of them. A file is whole when it is written, or it is refused with everything that is missing or wrong
+in it; later only the ends of links may be missing that came after it (`awaited`). Nothing here could hold a private
+half: a key that is not known is refused.
 """
 
 from __future__ import annotations
@@ -91,10 +92,13 @@ class HostHalves(_Part):
 
 
 def load(path: Path, plan: Plan) -> PublicHalves | None:
-    """The keys file at `path`, whole for the plan; None where there is none, `TopologyError` with every problem."""
+    """The keys file at `path`; None where there is none, `TopologyError` with every problem for the plan.
+
+    Ends of tunnels may be missing: the gateways of a link that came after the file make keys for it once they know it.
+    """
     halves = read(path)
     if halves is not None:
-        _require(halves, plan, str(path))
+        _require(str(path), problems_of(halves, plan))
     return halves
 
 
@@ -154,16 +158,18 @@ def joined(
     if problems:
         raise _refused(problems)
     halves = _merged(plan, known, before)
-    _require(halves, plan, "the keys together")
+    _require("the keys together", [*problems_of(halves, plan), *awaited(halves, plan)])
     return halves
 
 
 def problems_of(halves: PublicHalves, plan: Plan) -> Iterator[str]:
-    """What keeps a keys file from being that of a plan: missing, unknown, twice, or not belonging together."""
-    yield from _against("validators", halves.validators, [host.key for host in plan.of_role("validator")])
-    yield from _against("tunnels", halves.tunnels, [site for site in plan.sites if plan.links_at(site)])
+    """What keeps a keys file from being that of a plan: a validator without keys, what is unknown, twice or misfits."""
+    validators = [host.key for host in plan.of_role("validator")]
+    yield from _unknown("validators", halves.validators, validators)
+    yield from _missing("validators", halves.validators, validators)
+    yield from _unknown("tunnels", halves.tunnels, [site for site in plan.sites if plan.links_at(site)])
     for site in set(halves.tunnels) & set(plan.sites):
-        yield from _against(f"tunnels.{site}", halves.tunnels[site], [link.name for link, _, _ in plan.links_at(site)])
+        yield from _unknown(f"tunnels.{site}", halves.tunnels[site], [link.name for link, _, _ in plan.links_at(site)])
     for name, half in halves.validators.items():
         if half.address != address_of(half.public_key):
             yield (
@@ -171,6 +177,16 @@ def problems_of(halves: PublicHalves, plan: Plan) -> Iterator[str]:
                 f"{address_of(half.public_key)}; take both from the host's public.json"
             )
     yield from _twice(halves)
+
+
+def awaited(halves: PublicHalves, plan: Plan) -> Iterator[str]:
+    """The ends of links that have no key in the file yet; such a link carries nothing."""
+    for site in plan.sites:
+        links = [link.name for link, _, _ in plan.links_at(site)]
+        if site in halves.tunnels:
+            yield from _missing(f"tunnels.{site}", halves.tunnels[site], links)
+        elif links:
+            yield from _missing("tunnels", (), [site])
 
 
 def address_of(public_key: str) -> str:
@@ -244,15 +260,18 @@ def _in_order(items: Mapping[str, Item], order: Iterable[str]) -> dict[str, Item
     return {name: items[name] for name in order if name in items}
 
 
-def _require(halves: PublicHalves, plan: Plan, name: str) -> None:
-    problems = [f"{name}: {problem}" for problem in problems_of(halves, plan)]
-    if problems:
-        raise _refused(problems)
+def _require(name: str, problems: Iterable[str]) -> None:
+    found = [f"{name}: {problem}" for problem in problems]
+    if found:
+        raise _refused(found)
 
 
-def _against(where: str, found: Collection[str], wanted: Collection[str]) -> Iterator[str]:
+def _unknown(where: str, found: Collection[str], wanted: Collection[str]) -> Iterator[str]:
     for name in sorted(set(found) - set(wanted)):
         yield f"{where}.{name}: is not in the topology{did_you_mean(name, wanted)}; remove it"
+
+
+def _missing(where: str, found: Collection[str], wanted: Collection[str]) -> Iterator[str]:
     for name in (name for name in wanted if name not in found):
         yield f"{where}.{name}: is missing; give the public.json of its host (docs/runbooks/genesis.md)"
 

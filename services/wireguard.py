@@ -47,11 +47,16 @@ class Far:
 
 
 def configs(plan: Plan, site: str, known: Facts, endpoints: Mapping[str, str], paths: Paths) -> Mapping[str, str]:
-    """`<interface>.conf` of every link at a site, by the interface; `PlanError` where a far end is not known."""
+    """`<interface>.conf` of the links at a site whose far end has told its key, by the interface.
+
+    A link that came after the others waits: its gateways make keys for it first (docs/runbooks/genesis.md). `PlanError`
+    where the address of a far end is not known.
+    """
     found = {}
     for link, here, there in plan.links_at(site):
-        far = Far(public_key=_public_key(known, link, there), address=str(far_address(plan, link, there, endpoints)))
-        found[here.interface] = config(plan, link, site, far, paths)
+        if key := known.tunnels.get(there.site, {}).get(link.name):
+            far = Far(public_key=key, address=str(far_address(plan, link, there, endpoints)))
+            found[here.interface] = config(plan, link, site, far, paths)
     return found
 
 
@@ -104,16 +109,6 @@ def _private_address(plan: Plan, site: str) -> IPv4Address:
     planned = plan.sites[site]
     shared = planned.place.provider == "hetzner"
     return addresses.underlay_addresses(plan.sites)[site] if shared else planned.gateway_address
-
-
-def _public_key(known: Facts, link: LinkPlan, far: LinkEnd) -> str:
-    found = known.tunnels.get(far.site, {}).get(link.name)
-    if found is None:
-        raise PlanError(
-            f"link {link.name}: the public key of its end at site {far.site} is not known. Bring the gateways' "
-            "public.json together: diversite keys (docs/runbooks/genesis.md)."
-        )
-    return found
 
 
 def _ends(link: LinkPlan, site: str) -> tuple[LinkEnd, LinkEnd]:

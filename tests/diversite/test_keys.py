@@ -124,10 +124,6 @@ FAULTS = {
     "a validator is not known": Fault(
         _put(half("x").model_dump(), "validators", "a11"), r"validators\.a11: is not in the topology \(did you mean a1"
     ),
-    "a site's tunnels are missing": Fault(_drop("tunnels", "nbg"), r"tunnels\.nbg: is missing"),
-    "an end of a tunnel is missing": Fault(
-        _drop("tunnels", "nbg", "all-par-nbg"), r"tunnels\.nbg\.all-par-nbg: is missing"
-    ),
     "a link is not known": Fault(_put(public("x"), "tunnels", "nbg", "gone"), r"tunnels\.nbg\.gone: is not in the top"),
     "a key is no base64": Fault(_put("&" * 44, "tunnels", "nbg", "all-par-nbg"), r"all-par-nbg: .*is no base64"),
     "a key is too short": Fault(_put("AAAA", "validators", "b1", "public_key"), r"b1\.public_key: .*32 bytes"),
@@ -161,12 +157,25 @@ def test_all_problems_come_at_once(tmp_path: Path) -> None:
     document = whole(small()).model_dump()
     _drop("validators", "b1")(document)
     _drop("validators", "c1")(document)
-    _drop("tunnels", "par")(document)
+    _put(public("x"), "tunnels", "par", "gone")(document)
     path = tmp_path / "small.keys.yaml"
     path.write_text(json.dumps(document))
     with pytest.raises(TopologyError) as refused:
         keys.load(path, small())
     assert len(refused.value.problems) == 3
+
+
+def test_links_that_came_later_are_awaited(tmp_path: Path) -> None:
+    """Whoever adds a link or a site without validators can deploy it: only then do its gateways make keys for it."""
+    document = whole(small()).model_dump()
+    _drop("tunnels", "nbg", "all-par-nbg")(document)
+    _drop("tunnels", "hel")(document)
+    path = tmp_path / "small.keys.yaml"
+    path.write_text(json.dumps(document))
+    found = keys.load(path, small())
+    assert found is not None
+    missing = [line.partition(":")[0] for line in keys.awaited(found, small())]
+    assert missing == ["tunnels.nbg.all-par-nbg", "tunnels.hel"]
 
 
 def test_what_is_no_keys_file_is_refused() -> None:

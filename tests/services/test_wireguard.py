@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 
 from diversite.plan import plan
 from diversite.topology import Topology
-from services import Paths, firewall, wireguard
+from services import Facts, Paths, firewall, wireguard
 from services.wireguard import Far
 from tests.services.venues import small
 from tests.support.topologies import topologies
@@ -32,6 +32,19 @@ def test_routing_is_left_to_bird() -> None:
     venue = small()
     end = _read(wireguard.config(venue, venue.links["all-par-nbg"], "par", FAR, PATHS))
     assert (end["Interface"]["Table"], end["Peer"]["AllowedIPs"]) == ("off", "0.0.0.0/0")
+
+
+def test_a_link_without_a_key_waits() -> None:
+    """A link that came after the others has no tunnel at an end until the far end has told its key."""
+    venue = small()
+    links = [link.name for link, _, _ in venue.links_at("par")]
+    ends = {far.site for _, _, far in venue.links_at("par")}
+    told = {site: {name: FAR.public_key for name in links if name != "all-par-nbg"} for site in ends}
+    known = Facts(validators={}, genesis_time="2026-11-22T12:00:00Z", tunnels=told)
+    found = wireguard.configs(venue, "par", known, dict.fromkeys(ends, FAR.address), PATHS)
+    waiting = venue.links["all-par-nbg"]
+    here = waiting.a if waiting.a.site == "par" else waiting.b
+    assert {end.interface for _, end, _ in venue.links_at("par")} - set(found) == {here.interface}
 
 
 def test_the_firewall_opens_the_ports_of_encrypted_links_only() -> None:
