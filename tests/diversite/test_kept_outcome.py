@@ -29,6 +29,7 @@ def test_what_stops_is_named(lost: str, told: str, passive: Plan) -> None:
     assert (found.consensus, found.outcome) == ("continues", "halts_safely")
     assert f"takes no part, but {told} halts safely: " in found.reason
     assert found.rto_seconds is None
+    assert next(action.partition(":")[0] for action in found.actions if action.startswith("repair")) == f"repair {told}"
 
 
 def test_what_goes_on_is_not_told_as_a_stop(passive: Plan) -> None:
@@ -36,3 +37,4 @@ def test_what_goes_on_is_not_told_as_a_stop(passive: Plan) -> None:
     found = predict(passive, [parse("control-plane:aws/eu-west-3", passive)])
     assert found.outcome == "continues"
     assert found.reason.endswith("is lost only at 1 of 3")
+    assert [action for action in found.actions if action.startswith("repair")] == []

@@ -157,6 +157,7 @@ def test_consensus_without_an_entrance_is_a_halted_venue() -> None:
     found = lose(plan(venue(entrances=[0])), "host:entry-s0")
     assert (found.consensus, found.outcome) == ("continues", "halts_safely")
     assert "no entrance" in found.reason
+    assert any(action.startswith("bring an entrance back") for action in found.actions)
 
 
 # Declared, deployed, healthy
@@ -325,6 +326,8 @@ def test_a_halt_is_not_told_as_a_danger(europe: Plan) -> None:
     """What halts safely loses nothing, and is not said to."""
     assert lose(europe, "provider:aws").reason.endswith("and a byzantine quorum is lost at 1 of 3")
     assert "quorum is lost only at" in lose(europe, "site:par").reason
+    for lost in ("provider:aws", "site:par"):
+        assert not any("entrance back" in action for action in lose(europe, lost).actions)
 
 
 def test_a_signers_disk_is_told_and_no_others(europe: Plan) -> None:
