@@ -19,6 +19,7 @@ def findings(parts: Parts) -> Iterator[Finding]:
         if link is not None:
             yield from _link(parts, ("links", name), link)
     yield from _preferences(parts)
+    yield from _private_twice(parts)
     yield from _connected(parts)
 
 
@@ -93,6 +94,24 @@ def _preferences(parts: Parts) -> Iterator[Finding]:
             if other != name:
                 clashes.setdefault(other, (a, b))
         yield from (_clash(name, link, other, pair) for other, pair in clashes.items())
+
+
+def _private_twice(parts: Parts) -> Iterator[Finding]:
+    """Between two sites one private path at most: a second one would lead to the same gateway by the same address.
+
+    Which of the two carries both, their providers decide and not the preference; AWS refuses a second peering at all.
+    """
+    first: dict[tuple[str, str], str] = {}
+    for name, link in parts.links.items():
+        if link is None or link.kind == "wireguard":
+            continue
+        taken = {first.setdefault(pair, name) for pair in combinations(sorted(set(link.ends)), 2)} - {name}
+        for other in sorted(taken):
+            says = (
+                f"is {link.kind}, and link {other} is private too and joins the same sites: both would lead to one "
+                "address of the same gateways; make one of them wireguard"
+            )
+            yield Finding(("links", name), says, of_key=True)
 
 
 def _clash(name: str, link: Link, other: str, pair: tuple[str, str]) -> Finding:
