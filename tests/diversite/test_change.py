@@ -214,3 +214,23 @@ def test_another_build_of_the_same_release_is_rolled_out(flagship: Topology, eur
     assert (found.stops, len(found.rollout)) == ((), 7)
     images = {**flagship.images, "aws/eu-west-3": Images(x86_64="ami-1")}
     assert judge_change(europe, plan(flagship.model_copy(update={"images": images}))).rollout == ("validator-par",)
+
+
+@pytest.mark.parametrize(
+    ("place", "rolled"), [("gcp", {"ldn", "sto"}), ("hetzner", {"nbg", "hel"}), ("aws/eu-west-3", {"par"})]
+)
+def test_another_image_is_rolled_out_where_it_boots(
+    place: str, rolled: set[str], flagship: Topology, europe: Plan
+) -> None:
+    """Google's and Hetzner's images are for all of their places, AWS's for one region."""
+    images = {**flagship.images, place: flagship.images[place].model_copy(update={"x86_64": "ami-0fedcba9876543210"})}
+    found = judge_change(europe, plan(flagship.model_copy(update={"images": images})))
+    assert (found.stops, set(found.rollout)) == ((), {f"validator-{key}" for key in rolled})
+
+
+def test_what_is_made_anew_is_not_rolled_out_too(flagship: Topology, europe: Plan) -> None:
+    """A validator that `up` replaces boots with its new settings at once."""
+    after = plan(edited(flagship, "validators", "par", machine="c7i.2xlarge"))
+    found = judge_change(europe, replace(after, timing=replace(europe.timing, propose_ms=999)))
+    assert "validator-par" not in found.rollout
+    assert len(found.rollout) == 6

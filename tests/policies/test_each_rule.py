@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 
 from policies import reference, tokens
-from policies.declared import Resource
+from policies.declared import UNKNOWN, Resource
 from policies.enforcing import ADVICE
 from policies.rule import Blocker, ResourceRule, StackRule
-from policies.rules import RULES, size
+from policies.rules import RULES, keys, size, tagging
+from policies.venue import Venue
 from tests.policies import asked
 from tests.policies.asked import ALL
 from tests.policies.pack import CHECKOUT
@@ -92,3 +93,37 @@ def test_a_stack_may_have_as_many_as_the_ceilings(spare: int, passes: bool) -> N
     hosts = sum(item.type == tokens.LAB_HOST for item in venue.resources.values())
     for settings in (size.Count(hosts_max=hosts + spare), size.Count(resources_max=len(venue.resources) + spare)):
         assert (not list(size.few_enough.check(venue, settings))) is passes
+
+
+@pytest.mark.parametrize(
+    ("type_", "path"), [(tokens.AWS_INSTANCE, "tags"), (tokens.LAB_HOST, "tags"), (tokens.GCP_INSTANCE, "labels")]
+)
+def test_tags_that_nobody_knows_yet_are_told_by_their_name(type_: str, path: str) -> None:
+    """AWS and the lab call them tags, the others labels."""
+    declared = Resource(urn="r", name="r", type=type_, inputs={path: UNKNOWN})
+    said = list(tagging.tagged.check(declared, tagging.tagged.settings()))
+    assert said == [f"{path} are not known before the deployment; they must be declared"]
+
+
+@pytest.mark.parametrize(("blocks", "passes"), [(10, True), (9, False)])
+def test_a_signer_looks_back_as_far_as_the_bound(blocks: int, passes: bool) -> None:
+    """Ten blocks are enough where ten are the least."""
+    venue = asked.venue_of(len(CASES))
+    config = f"[consensus]\ndouble_sign_check_height = {blocks}\n"
+    services = {
+        urn: replace(item, inputs={**item.inputs, "files": {"/config.toml": config}})
+        for urn, item in venue.resources.items()
+        if item.type == tokens.LAB_SERVICE
+    }
+    changed = Venue(resources={**venue.resources, **services}, expected=venue.expected)
+    assert (not list(keys.double_sign_check.check(changed, keys.Keys()))) is passes
+
+
+@pytest.mark.parametrize("path", ["ebsBlockDevices", "rootBlockDevice"])
+@pytest.mark.parametrize(("disk", "passes"), [({"volumeSize": 20}, True), ({"snapshotId": "snap-1"}, False)])
+def test_no_disk_of_a_signers_instance_is_a_snapshot(path: str, disk: dict[str, Any], passes: bool) -> None:
+    """An old sign state may lie on any disk of an instance."""
+    inputs = {"tags": {"role": "validator"}, path: [disk]}
+    signer = Resource(urn="r", name="r", type=tokens.AWS_INSTANCE, inputs=inputs)
+    rule = keys.no_signer_disk_from_snapshot
+    assert (not list(rule.check(signer, rule.settings()))) is passes
