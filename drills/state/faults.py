@@ -23,9 +23,11 @@ from drills.faults.processes import processes, send
 from drills.state import switching
 from drills.state.keepers import Keepers
 from lab import control
+from lab.world import wait_until
 
 PROCESS_DEATH_STORE = Seconds(0.0, 10.0)
 PROCESS_DEATH_ENGINE = Seconds(0.0, 5.0)
+SWITCHED_SECONDS_MAX = 20.0
 
 
 class StateFault(ABC):
@@ -326,6 +328,8 @@ class SwitchDuringSwitch(_ProcessKilled):
         ]
         for move in moves:
             threading.Thread(target=_quietly, args=(move,), daemon=True).start()
+        if not wait_until(lambda: self.keepers.primary() == self.struck[0], SWITCHED_SECONDS_MAX, 0.02):
+            raise LabError(f"{self.word}: {self.struck[0]} did not become primary, so its death would show nothing")
         return super().inject()
 
 
