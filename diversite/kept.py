@@ -12,7 +12,7 @@ timers; every other figure names its source.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
 from diversite.keeping import Keepings, PassivePlan, QueuePlan, StorePlan
@@ -25,6 +25,9 @@ PROMOTION_SECONDS = (0.5, 4.0)
 A margin over Patroni's loop of a second."""
 QUEUE_ELECTION_SECONDS = (3.0, 11.0)
 """NATS elects a stream's leader after 4 to 9 s of silence (its fixed Raft time-outs); heartbeats come each second."""
+REROUTE_SECONDS = (0.0, 2.5)
+"""Until routes avoid what was cut: BFD's 0.9 s and BIRD's 1.5 s (`recovery.CONVERGENCE_MS`); a one-way cut took 2.4 s
+(docs/state.md). Members, clients and etcd speak over the same routes."""
 TAKE_OVER_SECONDS = (0.1, 1.5)
 """A member that has the lease reads the last applied order from the store and goes on from there."""
 
@@ -62,6 +65,8 @@ class Missing:
     destroyed: frozenset[str]
     islands: Islands
     """Sites that reach each other."""
+    rerouted: bool = False
+    """Whether a link or a router is among the lost, so that traffic must find another way first."""
 
 
 NOTHING_STOPS = Seconds(0.0, 0.0)
@@ -75,7 +80,13 @@ def kept(keepings: Keepings, missing: Missing) -> tuple[Kept, ...]:
         _engine(engine, stores[engine.store], queues[engine.queue], _common(keepings, engine, missing))
         for engine in keepings.engines.values()
     ]
-    return (*stores.values(), *queues.values(), *engines)
+    return tuple(_rerouted(item, missing) for item in (*stores.values(), *queues.values(), *engines))
+
+
+def _rerouted(item: Kept, missing: Missing) -> Kept:
+    if item.recovery is None or not missing.rerouted:
+        return item
+    return replace(item, recovery=item.recovery.plus(Seconds(*REROUTE_SECONDS)))
 
 
 def _store(store: StorePlan, missing: Missing) -> Kept:
@@ -161,11 +172,11 @@ def _engine(engine: PassivePlan, store: Kept, queue: Kept, able: list[str]) -> K
         return Kept(name=name, outcome="halts_safely", reason="no member reaches its store and queue", recovery=None)
     preferred = next(iter(engine.members))
     moves = preferred not in able
-    own = _take_over(engine) if moves else NOTHING_STOPS
-    waits = [item for item in (own, store.recovery, queue.recovery) if item]
+    own = _take_over(engine)
+    # While etcd elects the lease cannot be renewed: it may be lost and taken anew once the store is there again.
+    stored = store.recovery and store.recovery.plus(Seconds(0.0, own.high if store.recovery.high else 0.0))
+    waits = [item for item in (own if moves else NOTHING_STOPS, stored, queue.recovery) if item]
     recovery = Seconds(max(item.low for item in waits), max(item.high for item in waits))
-    if moves and store.moves:
-        recovery = recovery.plus(Seconds(0.0, TAKE_OVER_SECONDS[1]))
     who = f"{able[0]} takes over" if moves else "its working member is there"
     return Kept(name=name, outcome="continues", reason=who, recovery=recovery, moves=moves)
 

@@ -177,7 +177,15 @@ class Survey:
                 for host in self._monitors
                 if host.name not in loss.stopped and (not main or host.site in main)
             ),
-            kept=kept(self.plan.keepings, Missing(stopped=loss.stopped, destroyed=loss.destroyed, islands=islands)),
+            kept=kept(
+                self.plan.keepings,
+                Missing(
+                    stopped=loss.stopped,
+                    destroyed=loss.destroyed,
+                    islands=islands,
+                    rerouted=bool(self.unreachable(loss)),
+                ),
+            ),
         )
 
     def unreachable(self, loss: Loss) -> frozenset[str]:
