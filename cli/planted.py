@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from rich.text import Text
+
 from diversite.errors import DiversiteError
 
 if TYPE_CHECKING:
@@ -34,7 +36,7 @@ def hunt(stack: str, mistake: str, repeat: int, seed: int, hold: float) -> int:
     for name in VARIANTS if mistake == ALL else [mistake]:
         with borrowed(venue, console, keep=False):
             found[name] = caught = _hunted(venue, name, repeat, seed, hold)
-        console.print(f"{name}: {_told(caught)}", markup=False, soft_wrap=True)
+        console.print(f"{name}: {_told(caught)}", markup=False, emoji=False, soft_wrap=True)
         rows.add_row(name, *(_cells(caught) if caught else ("nobody", "", "")))
         results.write(directory / "planted.json", found)
     console.print(rows)
@@ -64,10 +66,10 @@ def _hunted(venue: LabStack, name: str, repeat: int, seed: int, hold: float) -> 
     return hunting.hunt(by_name(name), planned, lambda report: None)
 
 
-def _cells(caught: Caught) -> Iterator[str]:
-    yield caught.fault
-    yield f"{caught.repetitions} of it"
-    yield "; ".join(caught.signs)[:200]
+def _cells(caught: Caught) -> Iterator[Text]:
+    yield Text(caught.fault)
+    yield Text(f"{caught.repetitions} of it")
+    yield Text("; ".join(caught.signs)[:200])
 
 
 def _require_none_runs(venue: LabStack) -> None:

@@ -176,6 +176,8 @@ def _first_line(command: Sequence[str]) -> str:
         ended = commands.attempt(command)
     except (OSError, subprocess.SubprocessError):
         return "unknown"
+    if ended.returncode:
+        return "unknown"
     said = (ended.stdout or ended.stderr).strip()
     return said.splitlines()[0] if said else "unknown"
 

@@ -143,6 +143,12 @@ def test_the_page_tells_who_caught_what_and_how_early(tmp_path: Path) -> None:
     assert "| `DiskFillsSoon` | 90 | 60 | -30 |" in text
 
 
+def test_a_run_without_version_control_has_no_commit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What ran is told by its commit, or as unknown; never by another's, nor by what git complains of."""
+    monkeypatch.setattr("drills.results.RESULTS", tmp_path / "drills" / "results")
+    assert results.versions()["commit"] == "unknown"
+
+
 def test_a_void_repetition_says_nothing_of_times_and_everything_of_orders() -> None:
     """Where the lab was not true to the plan a repetition does not count, but a lost order fails the course anyway."""
     off = Pair(a="par", b="hel", catalogue_ms=40.0, planned_ms=40.0, observed_ms=55.0, via=())
