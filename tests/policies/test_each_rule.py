@@ -10,11 +10,13 @@ from typing import Any
 
 import pytest
 
+from diversite import ports
+from diversite.topology import SITES_MAX
 from policies import reference, tokens
 from policies.declared import UNKNOWN, Resource
 from policies.enforcing import ADVICE
 from policies.rule import Blocker, ResourceRule, StackRule
-from policies.rules import RULES, keys, size, tagging
+from policies.rules import RULES, entrance, keys, security, size, tagging
 from policies.venue import Venue
 from tests.policies import asked
 from tests.policies.asked import ALL
@@ -127,3 +129,26 @@ def test_no_disk_of_a_signers_instance_is_a_snapshot(path: str, disk: dict[str, 
     signer = Resource(urn="r", name="r", type=tokens.AWS_INSTANCE, inputs=inputs)
     rule = keys.no_signer_disk_from_snapshot
     assert (not list(rule.check(signer, rule.settings()))) is passes
+
+
+@pytest.mark.parametrize(
+    ("beyond", "passes"), [(0, True), (2 * SITES_MAX - 1, True), (2 * SITES_MAX, False), (-1, False)]
+)
+def test_tunnels_have_as_many_ports_as_a_gateway_has_links(beyond: int, passes: bool) -> None:
+    """The ports that a gateway's tunnels listen on are listed, and none before or after them."""
+    port = ports.WIREGUARD + beyond
+    inputs = {"type": "ingress", "protocol": "udp", "fromPort": port, "toPort": port, "cidrBlocks": ["10.128.0.0/9"]}
+    declared = Resource(urn="r", name="r", type=tokens.AWS_SECURITY_GROUP_RULE, inputs=inputs)
+    rule = security.only_listed_ports_open
+    assert (not list(rule.check(declared, rule.settings()))) is passes
+
+
+@pytest.mark.parametrize(
+    ("interval", "failures", "passes"), [(5, 2, True), (5, 3, False), (9, 1, True), (11, 1, False)]
+)
+def test_a_balancer_notices_after_its_interval_times_its_failures(interval: int, failures: int, passes: bool) -> None:
+    """Three failures five seconds apart take fifteen."""
+    check = {"interval": interval, "unhealthyThreshold": failures}
+    declared = Resource(urn="r", name="r", type=tokens.AWS_LB_TARGET_GROUP, inputs={"healthCheck": check})
+    rule = entrance.balancer_checks_fast
+    assert (not list(rule.check(declared, rule.settings()))) is passes
