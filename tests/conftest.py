@@ -10,6 +10,6 @@ import importlib.util
 import sys
 
 if importlib.util.find_spec("google.rpc"):
-    from google.rpc import status_pb2
+    from google.rpc import status_pb2  # type: ignore[import-untyped]  # it ships no types
 
     sys.modules["pulumi.runtime.proto.status_pb2"] = status_pb2

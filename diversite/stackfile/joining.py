@@ -97,19 +97,16 @@ def _preferences(parts: Parts) -> Iterator[Finding]:
 
 
 def _private_twice(parts: Parts) -> Iterator[Finding]:
-    """Between two sites one private path at most: a second one would lead to the same gateway by the same address.
-
-    Which of the two carries both, their providers decide and not the preference; AWS refuses a second peering at all.
-    """
-    first: dict[tuple[str, str], str] = {}
+    """Between two sites one private path of a kind at most: a provider makes one peering between two regions."""
+    first: dict[tuple[str, str, str], str] = {}
     for name, link in parts.links.items():
         if link is None or link.kind == "wireguard":
             continue
-        taken = {first.setdefault(pair, name) for pair in combinations(sorted(set(link.ends)), 2)} - {name}
-        for other in sorted(taken):
+        pairs = combinations(sorted(set(link.ends)), 2)
+        for other in sorted({first.setdefault((link.kind, *pair), name) for pair in pairs} - {name}):
             says = (
-                f"is {link.kind}, and link {other} is private too and joins the same sites: both would lead to one "
-                "address of the same gateways; make one of them wireguard"
+                f"is {link.kind} like link {other}, which joins the same sites: a provider makes one such path between "
+                "two places; make one of them another kind (wireguard joins any two sites)"
             )
             yield Finding(("links", name), says, of_key=True)
 
