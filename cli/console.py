@@ -19,7 +19,11 @@ def new_console(*, stderr: bool = False, soft_wrap: bool = False) -> Console:
     """A console on standard output or standard error; with `soft_wrap` a terminal wraps long lines by itself."""
     stream = sys.stderr if stderr else sys.stdout
     return Console(
-        stderr=stderr, soft_wrap=soft_wrap, highlight=False, width=None if stream.isatty() else PIPED_COLUMNS
+        emoji=False,
+        stderr=stderr,
+        soft_wrap=soft_wrap,
+        highlight=False,
+        width=None if stream.isatty() else PIPED_COLUMNS,
     )
 
 

@@ -25,3 +25,11 @@ def test_a_narrow_console_folds(capsys: pytest.CaptureFixture[str]) -> None:
     console.print(rows)
     out = capsys.readouterr().out
     assert (out.count("x"), out.count("y"), "…" in out) == (60, 60, False)
+
+
+def test_a_type_is_no_picture(capsys: pytest.CaptureFixture[str]) -> None:
+    """`diversite:link:Link` is printed as it is written, not with a chain in its middle."""
+    table = new_table("type")
+    table.add_row("diversite:link:Link")
+    new_console().print(table)
+    assert "diversite:link:Link" in capsys.readouterr().out
