@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from tenacity import Retrying, stop_after_delay, wait_fixed
+
 from diversite import ports
 from drills.rehearsal import INTERNET, Rehearsal
 from lab import control
@@ -34,3 +36,17 @@ def send(rehearsal: Rehearsal, entrance: str, fields: dict[str, Any]) -> tuple[i
     assert told.returncode == 0, told.stderr
     status, answer = json.loads(told.stdout)
     return status, answer
+
+
+def place(rehearsal: Rehearsal, entrance: str, fields: dict[str, Any], *, seconds_max: float = 60) -> dict[str, Any]:
+    """Send an order until it is acknowledged: the answer.
+
+    A machine that starts a second lab may starve the first one for long enough that its venue refuses what it holds for
+    stale, or an entrance finds no engine ready; a client tries again then, with a new order.
+    """
+    for attempt in Retrying(stop=stop_after_delay(seconds_max), wait=wait_fixed(0.5), reraise=True):
+        with attempt:
+            number = attempt.retry_state.attempt_number
+            status, answer = send(rehearsal, entrance, {**fields, "key": f"{fields['key']}-{number}"})
+            assert status == 200, (status, answer)
+    return answer

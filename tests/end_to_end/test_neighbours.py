@@ -9,7 +9,7 @@ from drills.rehearsal import Rehearsal
 from lab import control
 from tests.end_to_end.checkout import Checkout
 from tests.end_to_end.conftest import FOUR, LAB, READY_SECONDS_MAX
-from tests.end_to_end.orders import order, send
+from tests.end_to_end.orders import order, place
 
 pytestmark = pytest.mark.lab
 
@@ -29,7 +29,7 @@ def test_labs_do_not_meet(venue: Checkout, rehearsal: Rehearsal) -> None:
         venue.run("lab", "down", TWIN)
     assert venue.census().left_of(during.without(before), before) == []
     assert venue.census().processes >= before.processes
-    assert send(rehearsal, "par", order("alone-again"))[0] == 200
+    assert place(rehearsal, "par", order("alone-again"))["status"] == "acknowledged"
 
 
 def _expect_own_books(venue: Checkout, rehearsal: Rehearsal) -> None:
@@ -38,7 +38,7 @@ def _expect_own_books(venue: Checkout, rehearsal: Rehearsal) -> None:
         twin = Rehearsal("lab-twin", planned, observer)
         twin.await_blocks(READY_SECONDS_MAX)
         assert twin.plan.accesses == rehearsal.plan.accesses
-        first, second = send(rehearsal, "par", order("twin")), send(twin, "par", order("twin", quantity=5))
-        assert (first[1]["remaining"], second[1]["remaining"]) == (2, 5)
+        first, second = place(rehearsal, "par", order("twin")), place(twin, "par", order("twin", quantity=5))
+        assert (first["remaining"], second["remaining"]) == (2, 5)
         assert {lab.name for lab in control.labs()} == {LAB, "lab-twin"}
         assert not set(twin.books().hashes.values()) & set(rehearsal.books().hashes.values())

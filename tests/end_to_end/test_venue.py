@@ -16,7 +16,7 @@ from lab import control, world
 from offline import Step
 from tests.end_to_end.checkout import Checkout, counts, running
 from tests.end_to_end.conftest import FOUR, LAB, READY_SECONDS_MAX
-from tests.end_to_end.orders import order, send
+from tests.end_to_end.orders import order, place, send
 from tests.services.venues import rendered
 
 pytestmark = pytest.mark.lab
@@ -76,8 +76,8 @@ def test_round_trips_are_those_of_the_plan(rehearsal: Rehearsal) -> None:
 
 def test_an_order_is_acknowledged_and_every_book_has_it(rehearsal: Rehearsal) -> None:
     """An order sent from the internet is in a block, and all four books are the same after it."""
-    status, answer = send(rehearsal, "par", order("first"))
-    assert (status, answer["status"], answer["remaining"]) == (200, "acknowledged", 2)
+    answer = place(rehearsal, "par", order("first"))
+    assert (answer["status"], answer["remaining"]) == ("acknowledged", 2)
     books = rehearsal.books()
     assert len(books.hashes) == 4
     assert books.height >= answer["height"]
@@ -143,7 +143,7 @@ def test_what_a_reboot_took_is_told_and_made_anew(venue: Checkout, rehearsal: Re
 
 def test_after_a_reboot_the_venue_commits(rehearsal: Rehearsal) -> None:
     """What was made anew is a venue: it acknowledges."""
-    assert send(rehearsal, "nbg", order("after-the-reboot"))[0] == 200
+    assert place(rehearsal, "nbg", order("after-the-reboot"))["status"] == "acknowledged"
     assert rehearsal.books().are_equal
 
 
