@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 from policies import tokens
 from policies.declared import UNKNOWN, Resource
@@ -11,13 +12,29 @@ from policies.rule import Blocker, Settings, at_least, at_most, grouped, resourc
 from policies.venue import Venue
 
 SERVER = re.compile(r"^\s*server\s+\S+\s+([0-9.]+):\d+", re.MULTILINE)
-CHECK_PATHS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...], float]] = {
-    tokens.AWS_LB_TARGET_GROUP: (("healthCheck", "interval"), ("healthCheck", "unhealthyThreshold"), 30),
-    tokens.GCP_HEALTH_CHECK: (("checkIntervalSec",), ("unhealthyThreshold",), 5),
-    tokens.GCP_REGION_HEALTH_CHECK: (("checkIntervalSec",), ("unhealthyThreshold",), 5),
-    tokens.HCLOUD_LOAD_BALANCER_SERVICE: (("healthCheck", "interval"), ("healthCheck", "retries"), 15),
+
+
+@dataclass(frozen=True, kw_only=True)
+class Probe:
+    """Where a balancer declares how often it checks and how many failures count, and what its cloud takes otherwise."""
+
+    interval: tuple[str, ...]
+    seconds: int
+    failures: tuple[str, ...]
+    count: int
+
+
+_GOOGLES = Probe(interval=("checkIntervalSec",), seconds=5, failures=("unhealthyThreshold",), count=2)
+PROBES: Mapping[str, Probe] = {
+    tokens.AWS_LB_TARGET_GROUP: Probe(
+        interval=("healthCheck", "interval"), seconds=30, failures=("healthCheck", "unhealthyThreshold"), count=3
+    ),
+    tokens.GCP_HEALTH_CHECK: _GOOGLES,
+    tokens.GCP_REGION_HEALTH_CHECK: _GOOGLES,
+    tokens.HCLOUD_LOAD_BALANCER_SERVICE: Probe(
+        interval=("healthCheck", "interval"), seconds=15, failures=("healthCheck", "retries"), count=3
+    ),
 }
-"""Where a balancer declares how often it checks and how many failures count; what the cloud takes otherwise, s."""
 
 
 class Entrance(Settings):
@@ -81,7 +98,7 @@ def reaches_two_sites(venue: Venue, settings: Entrance) -> Iterator[Blocker]:
 
 
 @resource_rule(
-    types=CHECK_PATHS,
+    types=PROBES,
     subject="entrance",
     severity="high",
     settings=Balancers,
@@ -90,13 +107,13 @@ def reaches_two_sites(venue: Venue, settings: Entrance) -> Iterator[Blocker]:
 def balancer_checks_fast(resource: Resource, settings: Balancers) -> Iterator[str]:
     """A cloud's balancer checks what is behind it, fast enough.
 
-    The clouds' defaults take from ten seconds to two and a half minutes.
+    The clouds' defaults take from ten seconds to a minute and a half.
     """
-    interval_path, failures_path, default_seconds = CHECK_PATHS[resource.type]
-    interval, failures = resource.get(*interval_path), resource.get(*failures_path)
+    probe = PROBES[resource.type]
+    interval, failures = resource.get(*probe.interval), resource.get(*probe.failures)
     if interval is UNKNOWN or failures is UNKNOWN:
         yield "its health check is not known before the deployment"
         return
-    seconds = float(interval or default_seconds) * float(failures or 3)
+    seconds = float(interval or probe.seconds) * float(failures or probe.count)
     if seconds > settings.balancer_detection_seconds_max:
         yield f"it notices after {seconds:g} s; {settings.balancer_detection_seconds_max:g} s is the most"

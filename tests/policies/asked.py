@@ -6,16 +6,18 @@ Imports no rule, so that a mutated rule is asked about the same resources (scrip
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 from typing import Any, cast
 
 import offline
 from policies.declared import UNKNOWN, Resource
-from policies.expected import of_topology
+from policies.expected import Expected, of_topology
+from policies.rule import Blocker, ResourceRule, StackRule
 from policies.venue import Venue
 from tests.policies.pack import STACKS
 from tests.policies.resources import declare_all
-from tests.policies.venues import CASES, PASSING, declared
+from tests.policies.venues import CASES, PASSING, Case, declared
 
 ALL = (*CASES, *PASSING)
 
@@ -31,9 +33,55 @@ def examples(rule: str, kind: str) -> tuple[Resource, ...]:
 @cache
 def venue_of(number: int) -> Venue:
     """The stack of one of `ALL`."""
-    case = ALL[number]
-    resources = {item.urn: resource(item) for item in declared(case)}
-    return Venue(resources=resources, expected=of_topology(str(STACKS / case.topology)))
+    return _venue(ALL[number])
+
+
+@cache
+def right(topology: str = "small") -> Venue:
+    """The stack of a stack file as the components declare it, with every value known."""
+    return _venue(Case(rule="", says="", topology=topology, made=True))
+
+
+def changed(venue: Venue, *names: str, **inputs: Any) -> Venue:
+    """The same stack, with other inputs of the resources that have one of these names."""
+    resources = {
+        urn: replace(item, inputs={**item.inputs, **inputs}) if item.name in names else item
+        for urn, item in venue.resources.items()
+    }
+    return Venue(resources=resources, expected=venue.expected)
+
+
+def without(venue: Venue, *names: str) -> Venue:
+    """The same stack without the resources that have one of these names."""
+    left = {urn: item for urn, item in venue.resources.items() if item.name not in names}
+    return Venue(resources=left, expected=venue.expected)
+
+
+def unread() -> Expected:
+    """A topology that gives no plan."""
+    return Expected(name="unread", plan=None, problem="it cannot be read")
+
+
+def blockers(rule: StackRule[Any], venue: Venue, **settings: Any) -> list[Blocker]:
+    """What a rule says of a stack."""
+    return list(rule.check(venue, rule.settings(**settings)))
+
+
+def said(rule: StackRule[Any], venue: Venue, **settings: Any) -> list[str]:
+    """The causes that a rule tells of a stack."""
+    return [blocker.cause for blocker in blockers(rule, venue, **settings)]
+
+
+def blamed(rule: StackRule[Any], venue: Venue, **settings: Any) -> list[str]:
+    """The names of the resources that a rule blames, sorted."""
+    urns = [urn for blocker in blockers(rule, venue, **settings) for urn in blocker.urns]
+    return sorted(venue.resources[urn].name for urn in urns)
+
+
+def said_of(rule: ResourceRule[Any], type_: str, inputs: Mapping[str, Any], **settings: Any) -> list[str]:
+    """What a rule says of one resource."""
+    declared_ = Resource(urn="r", name="r", type=type_, inputs=inputs)
+    return list(rule.check(declared_, rule.settings(**settings)))
 
 
 def resource(item: offline.Resource) -> Resource:
@@ -49,6 +97,11 @@ def resource(item: offline.Resource) -> Resource:
         delete_before_replace=bool(item.delete_before_replace),
         uses=item.property_dependencies,
     )
+
+
+def _venue(case: Case) -> Venue:
+    resources = {item.urn: resource(item) for item in declared(case)}
+    return Venue(resources=resources, expected=of_topology(str(STACKS / case.topology)))
 
 
 @cache
