@@ -288,7 +288,8 @@ class Drill:
         return max(self._phases.hold_seconds, fault.hold_seconds_min)
 
     def _seconds(self, fault: Fault) -> float:
-        return self._phases.calm_seconds + self._hold_seconds(fault) + self._phases.back_seconds
+        back = max(self._phases.back_seconds, fault.back_seconds_min)
+        return self._phases.calm_seconds + self._hold_seconds(fault) + back
 
     def _head(self) -> int:
         return max((height for height in self._heights() if height is not None), default=0)

@@ -312,12 +312,20 @@ class _Life:
         timeout = aiohttp.ClientTimeout(total=seconds_max)
         try:
             async with session.post(f"{self.entrance}/orders", data=self._body, timeout=timeout) as response:
-                answer = await response.json(content_type=None)
-                return response.status, answer if isinstance(answer, dict) else {}
+                return response.status, _object(await response.text())
         except aiohttp.ClientConnectorError:
             return 503, {}  # no connection, so nothing was sent
         except (aiohttp.ClientError, TimeoutError, ValueError):
             return 504, {}
+
+
+def _object(text: str) -> dict[str, Any]:
+    """An answer's fields; none of a proxy's page, which says with its status alone that no engine had the order."""
+    try:
+        answer = json.loads(text)
+    except ValueError:
+        return {}
+    return answer if isinstance(answer, dict) else {}
 
 
 def _share(filled: Iterable[int | None]) -> float | None:

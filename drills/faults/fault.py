@@ -26,6 +26,8 @@ class Fault(ABC):
     word: ClassVar[str]
     hold_seconds_min: ClassVar[float] = 0.0
     """How long it must last to do what it is for."""
+    back_seconds_min: ClassVar[float] = 0.0
+    """How long clients must go on after the heal began, to see what it is for."""
     is_noticed: ClassVar[bool] = False
     """Whether a monitor must notice it, where it lasts long enough."""
     surge: ClassVar[float] = 1.0

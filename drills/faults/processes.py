@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
+from diversite.recovery import RESTART_SECONDS
 from drills.faults.fault import Evidence, HostFault
 from drills.load import Line
 from lab import control, service, supervision, world
@@ -71,6 +72,8 @@ class Outage(Kill):
 
     word = "outage"
     hold_seconds_min = GAP_SECONDS + 10
+    back_seconds_min = RESTART_SECONDS[1] + 15
+    """Until blocks come again, and as long as markets then take cancellations alone: only new orders are told so."""
 
     def afterwards(self, lines: Sequence[Line]) -> Sequence[Evidence]:
         """Where blocks stopped, orders that waited for them were refused as stale; elsewhere there was no gap."""

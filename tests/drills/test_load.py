@@ -84,6 +84,11 @@ async def unavailable(_: dict[str, Any]) -> web.Response:
     return web.json_response({"status": "unavailable"}, status=503)
 
 
+async def no_server(_: dict[str, Any]) -> web.Response:
+    """What a proxy without a backend says: a page."""
+    return web.Response(text="<html><body><h1>503 Service Unavailable</h1></body></html>", status=503)
+
+
 async def silent(_: dict[str, Any]) -> web.Response:
     """Say nothing for longer than anyone waits."""
     await asyncio.sleep(5)
@@ -133,7 +138,7 @@ async def test_entrances_take_turns(entrances: Any) -> None:
     assert [line.number for line in lines] == list(range(10))
 
 
-@pytest.mark.parametrize("bad", [unavailable, silent])
+@pytest.mark.parametrize("bad", [unavailable, no_server, silent])
 async def test_a_failing_entrance_is_passed_over_with_the_same_key(entrances: Any, bad: Any) -> None:
     """What one entrance does not answer the next one does, and it is the same order."""
     failing, working = await entrances(bad, good)
@@ -163,6 +168,13 @@ async def test_a_refusal_is_final_only_if_nothing_is_under_way(entrances: Any) -
     silent_one, refusing = await entrances(silent, halted)
     lines = await generate(load_on([silent_one, refusing], **HASTE))
     assert [line.fate for line in lines] == ["indeterminate", "refused"] * 5
+
+
+async def test_a_proxy_without_a_backend_has_submitted_nothing(entrances: Any) -> None:
+    """A refusal after its page is final: no engine had the order before."""
+    proxy, refusing = await entrances(no_server, halted)
+    lines = await generate(load_on([proxy, refusing]))
+    assert [(line.fate, line.code) for line in lines] == [("refused", "halted")] * 10
 
 
 async def test_latency_counts_from_the_intended_time(entrances: Any) -> None:
