@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pulumi
 
+from components.validator import tell
 from components.venue import Venue, VenueArgs
 from diversite import keys, stackfile
 from diversite.acceptance import require_accepted
@@ -30,7 +31,9 @@ except DiversiteError as error:
     raise pulumi.RunError(str(error)) from error  # the engine shows its text, and no traceback
 
 for awaited in keys.awaited(halves, planned) if halves else ():
-    pulumi.warn(f"{name}.keys.yaml: {awaited}; until then the link carries nothing")
+    pulumi.warn(f"{name}.keys.yaml: {awaited}; until then the link carries nothing, the validator waits")
+if halves:
+    tell(halves.genesis, planned, {key: half.public_key for key, half in halves.validators.items()})
 
 venue = Venue(
     planned.venue,

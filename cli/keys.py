@@ -43,7 +43,7 @@ def keys(
     path.write_text(dumps(halves), encoding="utf-8")
     ends = sum(len(links) for links in halves.tunnels.values())
     new_console().print(
-        f"{near(path)}: {len(halves.validators)} validators, {ends} ends of tunnels, genesis {halves.genesis_time}\n"
+        f"{near(path)}: {len(halves.validators)} validators, {ends} ends of tunnels, genesis {halves.genesis.time}\n"
         "Commit it; then `pulumi up`, or `diversite rollout` where hosts run already.",
         highlight=False,
     )

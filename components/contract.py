@@ -10,6 +10,7 @@ of `Cloud`. What one cannot do is absent: no method raises in its stead.
     Attaches    Attachment                       a cloud's end of a private path to another region
     Steers      Steering                         a name that leads clients to the nearest healthy entrance
     HoldsKeys   of a Machine                     it tells the keys that it made while it is deployed
+    KeepsGenesis   of a Foundation               it keeps what the chain of such keys began with
 """
 
 from __future__ import annotations
@@ -102,6 +103,15 @@ class HoldsKeys(Protocol):
 
     def start(self, service: pulumi.Output[Service], name: str, after: Sequence[pulumi.Resource]) -> None:
         """Start a service called `name` that could be rendered only now, once others are ready."""
+        ...
+
+
+@runtime_checkable
+class KeepsGenesis(Protocol):
+    """Capability: the foundation keeps a document as it was first made, for as long as the hosts' disks are there."""
+
+    def keep(self, document: pulumi.Output[str]) -> pulumi.Output[str]:
+        """The first document ever given, whatever is given now."""
         ...
 
 

@@ -5,15 +5,15 @@
     joined(plan, …)             from what hosts tell, and what was there before, to a whole file
 
 A host makes its keys at its first boot, on its own disk, and tells the public halves; genesis and the far end of every
-tunnel are made of them. A file is whole when it is written, or it is refused with everything that is missing or wrong
-in it; later only the ends of links may be missing that came after it (`awaited`). Nothing here could hold a private
-half: a key that is not known is refused.
+tunnel are made of them. Genesis is made once, when the file is first written, and stays in it as it was. A file is
+whole when it is written, or it is refused with everything that is missing or wrong in it; later only what came after
+it may be missing: ends of links, and validators that join (`awaited`). Nothing here could hold a private half: a key
+that is not known is refused.
 """
 
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import json
 from collections import defaultdict
@@ -21,41 +21,23 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints, ValidationError
+from pydantic import BaseModel, StringConstraints, ValidationError
 
 from diversite.errors import TopologyError
+from diversite.genesis import Genesis, Key, Part, Time, genesis_of
+from diversite.genesis import problems_of as problems_with_genesis
 from diversite.plan import Plan
 from diversite.stackfile import yamltext
 from diversite.stackfile.closest import did_you_mean
 
-KEY_BYTES = 32
-"""An ed25519 or curve25519 public key."""
-NOT_TRUE = frozenset({base64.b64encode(bytes(KEY_BYTES)).decode()})
-"""What a tool that failed may print for a key."""
 FILE_CHARACTERS_MAX = 1_048_576
 PROBLEMS_MAX = 100
 
 
-def _key(text: str) -> str:
-    try:
-        key = base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError):
-        raise ValueError("is no base64") from None
-    if len(key) != KEY_BYTES or base64.b64encode(key).decode() != text or text in NOT_TRUE:
-        raise ValueError(f"is not the base64 of a public key, {KEY_BYTES} bytes")
-    return text
-
-
-Key = Annotated[str, AfterValidator(_key)]
-Time = Annotated[str, StringConstraints(pattern=r"^20\d\d-[01]\d-[0-3]\dT[0-2]\d:[0-5]\d:[0-5]\d(\.\d{1,9})?Z$")]
 Told = TypeVar("Told", bound=BaseModel)
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True)
-
-
-class ValidatorHalf(_Part):
+class ValidatorHalf(Part):
     """The public half of a validator's keys."""
 
     public_key: Key
@@ -66,18 +48,18 @@ class ValidatorHalf(_Part):
     """Lower-case hexadecimal: how its peers know the node."""
 
 
-class PublicHalves(_Part):
+class PublicHalves(Part):
     """The keys file of a stack."""
 
-    genesis_time: Time
-    """RFC 3339, UTC: when the last validator's key was made. It never changes in the life of a chain."""
+    genesis: Genesis
+    """What the chain began with."""
     validators: dict[str, ValidatorHalf]
     """By the validator's key in the topology."""
     tunnels: dict[str, dict[str, Key]]
     """The WireGuard key of each link's end, by site and then by the link's name."""
 
 
-class HostHalves(_Part):
+class HostHalves(Part):
     """What one host tells: `/var/lib/diversite/public.json`."""
 
     venue: str
@@ -94,7 +76,7 @@ class HostHalves(_Part):
 def load(path: Path, plan: Plan) -> PublicHalves | None:
     """The keys file at `path`; None where there is none, `TopologyError` with every problem for the plan.
 
-    Ends of tunnels may be missing: the gateways of a link that came after the file make keys for it once they know it.
+    What came after the file may be missing (`awaited`): its hosts make keys once they know that they are part of it.
     """
     halves = read(path)
     if halves is not None:
@@ -157,16 +139,24 @@ def joined(
     problems += [f"--replace {host}: it tells no key that differs" for host in sorted(set(replace) - set(changed))]
     if problems:
         raise _refused(problems)
-    halves = _merged(plan, known, before)
-    _require("the keys together", [*problems_of(halves, plan), *awaited(halves, plan)])
+    validators, tunnels = _merged(plan, known, before)
+    _require("the keys together", _awaited(plan, validators, tunnels))
+    genesis = before.genesis if before else _begun(plan, validators, known.values())
+    halves = PublicHalves(genesis=genesis, validators=validators, tunnels=tunnels)
+    _require("the keys together", problems_of(halves, plan))
     return halves
 
 
 def problems_of(halves: PublicHalves, plan: Plan) -> Iterator[str]:
-    """What keeps a keys file from being that of a plan: a validator without keys, what is unknown, twice or misfits."""
-    validators = [host.key for host in plan.of_role("validator")]
-    yield from _unknown("validators", halves.validators, validators)
-    yield from _missing("validators", halves.validators, validators)
+    """What keeps a keys file from being that of a plan: keys that are missing, unknown, twice or misfit, and what the
+    plan asks of a chain that began otherwise.
+    """
+    planned = [host.key for host in plan.of_role("validator")]
+    yield from problems_with_genesis(halves.genesis, plan)
+    yield from _unknown("validators", halves.validators, planned)
+    yield from _missing(
+        "validators", halves.validators, [name for name in planned if name in halves.genesis.validators]
+    )
     yield from _unknown("tunnels", halves.tunnels, [site for site in plan.sites if plan.links_at(site)])
     for site in set(halves.tunnels) & set(plan.sites):
         yield from _unknown(f"tunnels.{site}", halves.tunnels[site], [link.name for link, _, _ in plan.links_at(site)])
@@ -180,13 +170,8 @@ def problems_of(halves: PublicHalves, plan: Plan) -> Iterator[str]:
 
 
 def awaited(halves: PublicHalves, plan: Plan) -> Iterator[str]:
-    """The ends of links that have no key in the file yet; such a link carries nothing."""
-    for site in plan.sites:
-        links = [link.name for link, _, _ in plan.links_at(site)]
-        if site in halves.tunnels:
-            yield from _missing(f"tunnels.{site}", halves.tunnels[site], links)
-        elif links:
-            yield from _missing("tunnels", (), [site])
+    """What has no key in the file yet: a validator that waits outside of the chain, a link that carries nothing."""
+    yield from _awaited(plan, halves.validators, halves.tunnels)
 
 
 def address_of(public_key: str) -> str:
@@ -233,7 +218,19 @@ def _changed(host: str) -> str:
     )
 
 
-def _merged(plan: Plan, known: Mapping[str, HostHalves], before: PublicHalves | None) -> PublicHalves:
+def _awaited(plan: Plan, validators: Collection[str], tunnels: Mapping[str, Collection[str]]) -> Iterator[str]:
+    yield from _missing("validators", validators, [host.key for host in plan.of_role("validator")])
+    for site in plan.sites:
+        links = [link.name for link, _, _ in plan.links_at(site)]
+        if site in tunnels:
+            yield from _missing(f"tunnels.{site}", tunnels[site], links)
+        elif links:
+            yield from _missing("tunnels", (), [site])
+
+
+def _merged(
+    plan: Plan, known: Mapping[str, HostHalves], before: PublicHalves | None
+) -> tuple[dict[str, ValidatorHalf], dict[str, dict[str, str]]]:
     validators = dict(before.validators) if before else {}
     tunnels = {site: dict(keys) for site, keys in before.tunnels.items()} if before else {}
     for name, each in known.items():
@@ -241,15 +238,18 @@ def _merged(plan: Plan, known: Mapping[str, HostHalves], before: PublicHalves | 
             validators[plan.hosts[name].key] = each.validator
         elif each.tunnels:
             tunnels[plan.hosts[name].site] = dict(each.tunnels)
-    made = [each.made_at for each in known.values() if each.validator is not None]
-    return PublicHalves(
-        genesis_time=before.genesis_time if before else max(made, default="2000-01-01T00:00:00Z"),
-        validators=_in_order(validators, [host.key for host in plan.of_role("validator")]),
-        tunnels={
+    return (
+        _in_order(validators, [host.key for host in plan.of_role("validator")]),
+        {
             site: _in_order(keys, [link.name for link, _, _ in plan.links_at(site)])
             for site, keys in _in_order(tunnels, plan.sites).items()
         },
     )
+
+
+def _begun(plan: Plan, validators: Mapping[str, ValidatorHalf], hosts: Iterable[HostHalves]) -> Genesis:
+    made = [each.made_at for each in hosts if each.validator is not None]
+    return genesis_of(plan, {name: half.public_key for name, half in validators.items()}, max(made))
 
 
 Item = TypeVar("Item")
@@ -268,7 +268,7 @@ def _require(name: str, problems: Iterable[str]) -> None:
 
 def _unknown(where: str, found: Collection[str], wanted: Collection[str]) -> Iterator[str]:
     for name in sorted(set(found) - set(wanted)):
-        yield f"{where}.{name}: is not in the topology{did_you_mean(name, wanted)}; remove it"
+        yield f"{where}.{name}: is not in the topology{did_you_mean(name, wanted)}; `diversite keys STACK` takes it out"
 
 
 def _missing(where: str, found: Collection[str], wanted: Collection[str]) -> Iterator[str]:
@@ -310,10 +310,10 @@ def _refused(problems: Iterable[str]) -> TopologyError:
 
 
 def _lines(document: Mapping[str, Any], indent: str = "") -> Iterator[str]:
-    """Maps of texts as YAML; every text is quoted, for a key may look like a number."""
+    """Maps as YAML, the rest as JSON, which is YAML too: every text is quoted, for a key may look like a number."""
     for name, value in document.items():
-        if isinstance(value, Mapping):
-            yield f"{indent}{json.dumps(name)}:" + ("" if value else " {}")
+        if isinstance(value, Mapping) and value:
+            yield f"{indent}{json.dumps(name)}:"
             yield from _lines(value, indent + "  ")
         else:
             yield f"{indent}{json.dumps(name)}: {json.dumps(value)}"

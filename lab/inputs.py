@@ -148,6 +148,13 @@ class KeysInputs(_Inputs):
         return _on_host(path, known.data.get("host"))
 
 
+class GenesisInputs(_Inputs):
+    """What a chain begins with, kept as it was first made."""
+
+    world: Name
+    document: Annotated[str, StringConstraints(min_length=1, max_length=1 << 20)]
+
+
 class Ready(_Inputs):
     """How to ask a service whether it is ready, from its own host."""
 

@@ -1,4 +1,4 @@
-"""The lab's resources as the provider handles them: five kinds of one shape.
+"""The lab's resources as the provider handles them: six kinds of one shape.
 
 Each knows its inputs, which of them cannot change in place, its identity, and how to create, read, update and delete
 itself in the world. Below a world, an identity is a name within it, so that one resource can name another by its id.
@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from diversite.errors import LabError
-from lab import host, keys, service, wire, world
+from lab import genesis, host, keys, service, wire, world
 from lab.files import JsonObject, read_json
-from lab.inputs import HostInputs, KeysInputs, ServiceInputs, WireInputs, WorldInputs, _Inputs
+from lab.inputs import GenesisInputs, HostInputs, KeysInputs, ServiceInputs, WireInputs, WorldInputs, _Inputs
 from lab.world import World
 
 I = TypeVar("I", bound=_Inputs)  # noqa: E741
@@ -161,6 +161,23 @@ def _delete_keys(identity: str, state: JsonObject) -> None:
         keys.delete(found, inputs)
 
 
+def _create_genesis(inputs: GenesisInputs) -> JsonObject:
+    return {"kept": genesis.create(world.require(inputs.world), inputs)}
+
+
+def _find_genesis(identity: str, state: JsonObject) -> tuple[JsonObject, JsonObject] | None:
+    name, _ = world_and_identity(identity, state)
+    found = world.find(name)
+    kept = genesis.find(found) if found else None
+    return ({"world": name, "document": kept}, {"kept": kept}) if kept is not None else None
+
+
+def _delete_genesis(identity: str, state: JsonObject) -> None:
+    found = world.find(world_and_identity(identity, state)[0])
+    if found:
+        genesis.delete(found)
+
+
 def world_and_identity(identity: str, state: JsonObject) -> tuple[str, str]:
     """The name of a resource's world and its identity in it, from the state or from an import's words."""
     if "world" in state:
@@ -240,6 +257,17 @@ RESOURCES: tuple[Resource[Any], ...] = (
         update=_create_keys,
         find=_find_keys,
         delete=_delete_keys,
+    ),
+    Resource(
+        name="Genesis",
+        inputs=GenesisInputs,
+        replaced_by=frozenset({"world"}),
+        outputs={"kept": "string"},
+        identity=lambda _inputs: "genesis",
+        create=_create_genesis,
+        update=_create_genesis,
+        find=_find_genesis,
+        delete=_delete_genesis,
     ),
 )
 

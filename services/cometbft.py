@@ -11,6 +11,9 @@ from __future__ import annotations
 import json
 
 from diversite import ports
+from diversite.errors import PlanError
+from diversite.genesis import ORDER_BYTES_MAX, Genesis, GenesisValidator
+from diversite.keys import address_of
 from diversite.plan import Host, Plan
 from services import statesync
 from services.facts import Facts
@@ -22,13 +25,7 @@ NAME = "cometbft"
 DOUBLE_SIGN_CHECK_BLOCKS = 200
 """How far a signer without a past looks back for its own signature. A far validator's vote is not in every commit when
 `timeout_commit` is 0, but in every one that it proposes; 200 blocks hold dozens of turns of a venue of seven."""
-ORDER_BYTES_MAX = 1024
-BLOCK_BYTES_MAX = 512 * 1024
-"""At least 500 orders a block. Larger blocks would outlast the propose time-out, which is made for small ones."""
 BLOCKS_RETAINED = 100_000
-EVIDENCE_BLOCKS_MAX = 50_000
-EVIDENCE_SECONDS_MAX = 3600
-"""Both within the retained blocks (20 a second at most), without which evidence cannot be verified."""
 MEMPOOL_ORDERS_MAX = 10_000
 PEER_RATE_BYTES_PER_SECOND = 20_000_000
 """Four times the default, for a node that catches up; consensus itself needs a hundredth of it."""
@@ -37,19 +34,22 @@ INBOUND_PEERS_MIN = 40
 
 def service(plan: Plan, host: Host, paths: Paths, facts: Facts) -> Service:
     """The validator process of a host; its engine must listen before it starts."""
+    begun = _begun(host, facts)
+    asked = statesync.servers(plan, host) if paths.cloud else ()
+    joins = not begun.began_with(facts.validators[host.key].public_key)
     return Service(
         name=NAME,
         command=("sh", f"{paths.etc}/start"),
         files={
             f"{paths.etc}/config/config.toml": config(plan, host, paths, facts),
-            f"{paths.etc}/config/genesis.json": genesis(plan, facts, brief=paths.cloud),
-            f"{paths.etc}/start": start(paths, statesync.servers(plan, host) if paths.cloud else ()),
+            f"{paths.etc}/config/genesis.json": genesis(begun, brief=paths.cloud),
+            f"{paths.etc}/start": start(paths, asked, joins=joins),
         },
         ready=Ready(kind="http", address=f"{host.address}:{ports.COMETBFT_RPC}", path="/health"),
     )
 
 
-def start(paths: Paths, asked: tuple[str, ...] = ()) -> str:
+def start(paths: Paths, asked: tuple[str, ...] = (), *, joins: bool = False) -> str:
     """The start script: CometBFT with its double-sign check, lifted where the sign state vouches for itself.
 
     With the check, a validator refuses to start while its signature is in the last blocks. After a halt that is true of
@@ -57,12 +57,12 @@ def start(paths: Paths, asked: tuple[str, ...] = ()) -> str:
     alone would turn a power cut of a third of the venue into an outage that only a person ends. The sign state is
     written and synced before a signature leaves, so a signer that has one needs no check. One without (a new disk under
     an old key) does, and keeps refusing until the chain shows no signature of that key. `asked`: from whom it learns
-    what a snapshot must be true to; a lab's chain is young, and is replayed.
+    what a snapshot must be true to; a lab's chain is young, and is replayed. `joins`: the chain began without it.
     """
     home = f"cometbft start --home {paths.etc}"
     return (
         "#!/bin/sh\n"
-        f"{statesync.script(asked, f'{paths.data}/data/cs.wal/wal')}"
+        f"{statesync.script(asked, f'{paths.data}/data/cs.wal/wal', joins=joins)}"
         "# A sign state with a height was synced before each signature: it guards by itself.\n"
         f"""if grep -q '"height": "[1-9]' {paths.data}/data/priv_validator_state.json; then\n"""
         f"  exec {home} --consensus.double_sign_check_height 0\n"
@@ -89,30 +89,27 @@ def config(plan: Plan, host: Host, paths: Paths, facts: Facts) -> str:
     return toml(tables)
 
 
-def genesis(plan: Plan, facts: Facts, *, brief: bool = False) -> str:
-    """`genesis.json`: who votes with which power, and the venue's markets. The same bytes on every validator.
+def genesis(begun: Genesis, *, brief: bool = False) -> str:
+    """`genesis.json`: who votes with which power, and the venue's markets. The same on every validator, for ever.
 
     `brief`: without names, and without the addresses that CometBFT works out; a boot script has little room.
     """
     document = {
-        "genesis_time": facts.genesis_time,
-        "chain_id": plan.venue,
+        "genesis_time": begun.time,
+        "chain_id": begun.chain,
         "initial_height": "1",
-        "consensus_params": _consensus_params(),
-        "validators": [_genesis_validator(host, facts, brief) for host in plan.of_role("validator")],
+        "consensus_params": begun.consensus_params,
+        "validators": [_genesis_validator(name, it, brief) for name, it in begun.validators.items()],
         "app_hash": "",
-        "app_state": app_state(plan),
+        "app_state": begun.app_state.model_dump(mode="json"),
     }
     return json.dumps(document, indent=None if brief else 2) + "\n"
 
 
-def app_state(plan: Plan) -> dict[str, object]:
-    """What all engines of the venue agree on from the first block."""
-    return {
-        "markets": {name: {"tick": market.tick, "lot": market.lot} for name, market in plan.topology.markets.items()},
-        "operators": list(plan.topology.operators),
-        "order_bytes_max": ORDER_BYTES_MAX,
-    }
+def _begun(host: Host, facts: Facts) -> Genesis:
+    if facts.genesis is None:
+        raise PlanError(f"host {host.name}: its chain's genesis is not known; make the validators' keys first")
+    return facts.genesis
 
 
 def _base(plan: Plan, host: Host, paths: Paths) -> Table:
@@ -139,7 +136,8 @@ def _rpc(host: Host) -> Table:
 
 
 def _p2p(plan: Plan, host: Host, paths: Paths, facts: Facts) -> Table:
-    others = [other for other in plan.of_role("validator") if other.name != host.name]
+    known = [other for other in plan.of_role("validator") if other.key in facts.validators]
+    others = [other for other in known if other.name != host.name]
     ids = {other.key: facts.validators[other.key].node_id for other in others}
     return {
         "laddr": f"tcp://{host.address}:{ports.COMETBFT_P2P}",
@@ -195,27 +193,12 @@ def _instrumentation(plan: Plan, host: Host) -> Table:
     }
 
 
-def _consensus_params() -> dict[str, object]:
-    return {
-        "block": {"max_bytes": str(BLOCK_BYTES_MAX), "max_gas": "-1"},
-        "evidence": {
-            "max_age_num_blocks": str(EVIDENCE_BLOCKS_MAX),
-            "max_age_duration": str(EVIDENCE_SECONDS_MAX * 10**9),
-            "max_bytes": str(BLOCK_BYTES_MAX // 8),
-        },
-        "validator": {"pub_key_types": ["ed25519"]},
-        "version": {"app": "0"},
-        "abci": {"vote_extensions_enable_height": "0"},
-    }
-
-
-def _genesis_validator(host: Host, facts: Facts, brief: bool) -> dict[str, object]:
-    key = facts.validators[host.key]
+def _genesis_validator(name: str, validator: GenesisValidator, brief: bool) -> dict[str, object]:
     needed: dict[str, object] = {
-        "pub_key": {"type": "tendermint/PubKeyEd25519", "value": key.public_key},
-        "power": str(host.voting_power),
+        "pub_key": {"type": "tendermint/PubKeyEd25519", "value": validator.public_key},
+        "power": str(validator.power),
     }
-    return needed if brief else {"address": key.address, **needed, "name": host.key}
+    return needed if brief else {"address": address_of(validator.public_key), **needed, "name": name}
 
 
 def _milliseconds(value: float) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 
 from diversite import ports
+from diversite.genesis import ORDER_BYTES_MAX
 from diversite.plan import Host, Plan
-from services.cometbft import BLOCKS_RETAINED, ORDER_BYTES_MAX
+from services.cometbft import BLOCKS_RETAINED
 from services.service import Paths, Ready, Service
 from services.statesync import SNAPSHOT_EVERY_BLOCKS
 

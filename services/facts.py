@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from diversite.genesis import Genesis
 from diversite.keys import PublicHalves
 
 
@@ -20,17 +21,18 @@ class ValidatorKeys:
     """Lower-case hex: how its peers know the node."""
 
 
+NO_VALIDATORS: Mapping[str, ValidatorKeys] = {}
 NO_TUNNELS: Mapping[str, Mapping[str, str]] = {}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Facts:
-    """The keys of every validator of a plan, those of its tunnels in clouds, and the genesis time."""
+    """The keys of the validators of a plan, those of its tunnels in clouds, and what the chain began with."""
 
-    validators: Mapping[str, ValidatorKeys]
-    """By the validator's key in the topology."""
-    genesis_time: str
-    """RFC 3339, UTC, the same for the life of the chain."""
+    validators: Mapping[str, ValidatorKeys] = field(default_factory=lambda: NO_VALIDATORS)
+    """By the validator's key in the topology; one that joins may not have told its keys yet."""
+    genesis: Genesis | None = None
+    """The same for the life of the chain, whatever becomes of the plan; None where nobody asks."""
     tunnels: Mapping[str, Mapping[str, str]] = field(default_factory=lambda: NO_TUNNELS)
     """Base64 of the WireGuard key of each link's end, by site and then by the link's name; a lab has none."""
 
@@ -42,6 +44,6 @@ def facts_of(halves: PublicHalves) -> Facts:
             name: ValidatorKeys(public_key=half.public_key, address=half.address, node_id=half.node_id)
             for name, half in halves.validators.items()
         },
-        genesis_time=halves.genesis_time,
+        genesis=halves.genesis,
         tunnels=halves.tunnels,
     )

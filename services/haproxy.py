@@ -6,8 +6,8 @@ import math
 from ipaddress import IPv4Network
 
 from diversite import addresses, ports
+from diversite.genesis import ORDER_BYTES_MAX
 from diversite.plan import Host, Plan
-from services.cometbft import ORDER_BYTES_MAX
 from services.engine import ACKNOWLEDGE_SECONDS_MAX
 from services.service import Paths, Ready, Service
 from services.writing import render

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 
 from diversite import ports
+from diversite.genesis import ORDER_BYTES_MAX
 from diversite.plan import Host, Plan
-from services.cometbft import ORDER_BYTES_MAX
 from services.engine import ACKNOWLEDGE_SECONDS_MAX
 from services.etcd import endpoints
 from services.patroni import DATABASE, ROLE

@@ -39,12 +39,15 @@ def table(asked: tuple[str, ...]) -> Table:
     }
 
 
-def script(asked: tuple[str, ...], log: str) -> str:
+def script(asked: tuple[str, ...], log: str, *, joins: bool = False) -> str:
     """The part of the start script that finds what to trust; empty where fewer than two could be asked.
 
     `log`: the path of consensus' write-ahead log, which is there once the node has taken part in consensus: such a node
-    has a chain, and asks nobody.
+    has a chain, and asks nobody. `joins`: the chain began without this validator, so it waits where nobody answers: it
+    must not begin at a first block that the others may have no more.
     """
     if len(asked) < 2:
         return ""
-    return render("trust.sh.j2", servers=asked, snapshot_every=SNAPSHOT_EVERY_BLOCKS, back=BACK_BLOCKS, log=log)
+    return render(
+        "trust.sh.j2", servers=asked, snapshot_every=SNAPSHOT_EVERY_BLOCKS, back=BACK_BLOCKS, log=log, joins=joins
+    )

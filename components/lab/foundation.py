@@ -8,7 +8,7 @@ import pulumi
 
 from components.component import Component
 from components.contract import FoundationArgs
-from components.lab.resources import Host, HostArgs, World, WorldArgs
+from components.lab.resources import Genesis, GenesisArgs, Host, HostArgs, World, WorldArgs
 
 INTERNET = "internet"
 """The host from which clients reach the entrances; the load of a rehearsal runs there."""
@@ -41,3 +41,9 @@ class Foundation(Component):
             self.child(),
         )
         self.register_outputs({"world": self.world.id})
+
+    def keep(self, document: pulumi.Output[str]) -> pulumi.Output[str]:
+        """What the lab's chain began with: the first document ever given."""
+        args = GenesisArgs(world=self.world.id, document=document)
+        first = pulumi.ResourceOptions(ignore_changes=["document"])
+        return Genesis("genesis", args, pulumi.ResourceOptions.merge(self.child(), first)).kept

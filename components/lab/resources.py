@@ -93,6 +93,14 @@ class KeysArgs:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class GenesisArgs:
+    """What the lab's chain begins with."""
+
+    world: Text
+    document: Text
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class ServiceReady:
     """How to ask a service whether it is ready."""
 
@@ -197,6 +205,17 @@ class Keys(_LabResource):
     """When the validator's key was made, RFC 3339 in UTC."""
 
     def __init__(self, name: str, args: KeysArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__(name, args, opts)
+
+
+class Genesis(_LabResource):
+    """What the lab's chain began with."""
+
+    outputs = ("kept",)
+    kept: pulumi.Output[str]
+    """The first document."""
+
+    def __init__(self, name: str, args: GenesisArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(name, args, opts)
 
 

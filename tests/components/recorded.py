@@ -94,6 +94,8 @@ def answers(planned: Plan) -> Callable[[str, str, Mapping[str, Any]], Mapping[st
                 "nodeId": keys[name].node_id,
                 "createdAt": GENESIS_TIME,
             }
+        if type_ == "lab:index:Genesis":
+            known["kept"] = inputs["document"]
         return known
 
     return answer

@@ -33,7 +33,7 @@ def running() -> Recording:
 
 
 def test_it_declares_what_was_planned(venue: Recording) -> None:
-    """One world; a host for each planned one and the internet; a wire for each link and each entrance; keys."""
+    """One world; a host for each planned one and the internet; a wire for each link and entrance; keys, one genesis."""
     planned = flagship()
     services = 3 * len(planned.of_role("monitor")) + sum(host.role != "monitor" for host in planned.hosts.values())
     assert Counter(it.type for it in venue if it.custom) == {
@@ -41,6 +41,7 @@ def test_it_declares_what_was_planned(venue: Recording) -> None:
         "lab:index:Host": len(planned.hosts) + 1,
         "lab:index:Wire": len(planned.links) + len(planned.accesses),
         "lab:index:Keys": len(planned.of_role("validator")),
+        "lab:index:Genesis": 1,
         "lab:index:Service": services,
     }
 
@@ -62,6 +63,7 @@ def test_the_flagship_is_this_large(venue: Recording) -> None:
         "lab:index:Host": 27,
         "lab:index:Wire": 24,
         "lab:index:Keys": 7,
+        "lab:index:Genesis": 1,
         "lab:index:Service": 30,
     }
 

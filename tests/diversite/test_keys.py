@@ -68,7 +68,8 @@ def test_what_hosts_tell_becomes_what_services_take(tmp_path: Path) -> None:
     facts = facts_of(found)
     assert facts.validators["par"].public_key == public("validator-par")
     assert facts.tunnels["nbg"]["par-nbg"] == public("nbg par-nbg")
-    assert facts.genesis_time == MADE_AT
+    assert facts.genesis is not None
+    assert facts.genesis.time == MADE_AT
 
 
 def test_without_a_file_nothing_is_known(tmp_path: Path) -> None:
@@ -90,7 +91,7 @@ def test_genesis_is_when_the_last_key_was_made() -> None:
     venue = small()
     told = hosts_of(venue)
     told["validator-b1"] = told["validator-b1"].model_copy(update={"made_at": "2026-11-22T13:00:00Z"})
-    assert keys.joined(venue, told.values(), None).genesis_time == "2026-11-22T13:00:00Z"
+    assert keys.joined(venue, told.values(), None).genesis.time == "2026-11-22T13:00:00Z"
 
 
 @dataclass(frozen=True)
@@ -135,7 +136,7 @@ FAULTS = {
     "a private half is there": Fault(
         _put("secret-of-b1", "validators", "b1", "priv_key"), r"b1\.priv_key: is not a key here; a public half holds"
     ),
-    "a time is none": Fault(_put("today", "genesis_time"), r"genesis_time: "),
+    "a time is none": Fault(_put("today", "genesis", "time"), r"genesis\.time: "),
 }
 
 
@@ -203,7 +204,7 @@ def test_a_key_does_not_change_by_itself() -> None:
         keys.joined(venue, [now["gateway-par"], now["validator-a1"]], before, {"validator-a1"})
     after = keys.joined(venue, [now["validator-a1"]], before, {"validator-a1"})
     assert after.validators["a1"] == half("validator-a1again")
-    assert (after.validators["a2"], after.genesis_time) == (before.validators["a2"], before.genesis_time)
+    assert (after.validators["a2"], after.genesis) == (before.validators["a2"], before.genesis)
 
 
 def test_a_replacement_that_replaces_nothing_is_a_mistake() -> None:

@@ -135,11 +135,13 @@ def test_wrong_inputs_are_named(engine_of: Engine) -> None:
 
 
 def test_the_schema_describes_every_kind(engine_of: Engine) -> None:
-    """`pulumi package get-schema` has all five, with their required inputs, and no dangling reference."""
+    """`pulumi package get-schema` has every kind, with their required inputs, and no dangling reference."""
     told = engine_of.schema()
     schema = json.loads(told)
     assert schema["version"] == version()
-    assert set(schema["resources"]) == {f"lab:index:{kind}" for kind in ("World", "Host", "Wire", "Keys", "Service")}
+    assert set(schema["resources"]) == {
+        f"lab:index:{kind}" for kind in ("World", "Host", "Wire", "Keys", "Genesis", "Service")
+    }
     assert schema["resources"]["lab:index:Wire"]["requiredInputs"] == ["world", "name", "a", "b", "delayMicroseconds"]
     references = {part.split('"')[0] for part in told.split('"#/types/')[1:]}
     assert references <= set(schema["types"])

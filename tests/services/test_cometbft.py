@@ -13,12 +13,13 @@ from typing import Any
 
 import pytest
 
+from diversite import genesis
 from diversite.plan import Plan
 from services import Facts, ValidatorKeys, cometbft, services_of
 from tests.services.venues import (
-    GENESIS_TIME,
     europe,
     facts_of,
+    genesis_with,
     in_own_network,
     paths_below,
     run,
@@ -84,17 +85,17 @@ def test_every_validator_dials_every_other() -> None:
 def test_genesis_is_the_same_everywhere() -> None:
     """Powers are the plan's, in its order, and the chain is the venue's."""
     venue = europe()
-    genesis = json.loads(cometbft.genesis(venue, facts_of(venue)))
-    assert genesis["chain_id"] == "europe"
-    powers = {item["name"]: int(item["power"]) for item in genesis["validators"]}
+    told = json.loads(cometbft.genesis(genesis_with(venue, facts_of(venue).validators)))
+    assert told["chain_id"] == "europe"
+    powers = {item["name"]: int(item["power"]) for item in told["validators"]}
     assert powers == {host.key: host.voting_power for host in venue.of_role("validator")}
 
 
 def test_evidence_never_outlives_its_blocks() -> None:
     """What evidence refers to is still there: both limits lie within the blocks that are kept."""
     blocks_per_second_max = 20
-    assert cometbft.EVIDENCE_BLOCKS_MAX < cometbft.BLOCKS_RETAINED
-    assert cometbft.EVIDENCE_SECONDS_MAX * blocks_per_second_max < cometbft.BLOCKS_RETAINED
+    assert genesis.EVIDENCE_BLOCKS_MAX < cometbft.BLOCKS_RETAINED
+    assert genesis.EVIDENCE_SECONDS_MAX * blocks_per_second_max < cometbft.BLOCKS_RETAINED
 
 
 @pytest.mark.lab
@@ -131,7 +132,7 @@ def _config(venue: Plan, name: str) -> Mapping[str, Any]:
 def _lay_down(venue: Plan, root: Path) -> None:
     validators = venue.of_role("validator")
     keys = {host.key: _made_keys(paths_below(root, host)("cometbft").data) for host in validators}
-    facts = Facts(validators=keys, genesis_time=GENESIS_TIME)
+    facts = Facts(validators=keys, genesis=genesis_with(venue, keys))
     for host in validators:
         (service,) = services_of(venue, host, paths_below(root, host), facts)
         for path, content in service.files.items():

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from diversite.genesis import ORDER_BYTES_MAX
 from diversite.plan import Plan
-from services import cometbft
-from tests.services.venues import europe, written
+from tests.services.venues import europe, facts_of, genesis_with, written
 from workloads.engine.settings import load_settings, parse_app_state
 
 
@@ -20,9 +20,9 @@ def test_the_engine_accepts_its_settings(venue: Plan, tmp_path: Path) -> None:
 
 def test_the_engine_accepts_its_genesis(venue: Plan) -> None:
     """The rules of the venue's markets are those of the topology."""
-    rules = parse_app_state(json.dumps(cometbft.app_state(venue)).encode())
+    rules = parse_app_state(json.dumps(genesis_with(venue, facts_of(venue).validators).app_state.model_dump()).encode())
     assert set(rules.markets) == set(venue.topology.markets)
-    assert rules.order_bytes_max == cometbft.ORDER_BYTES_MAX
+    assert rules.order_bytes_max == ORDER_BYTES_MAX
 
 
 def test_an_idle_venue_stays_ready() -> None:

@@ -40,7 +40,7 @@ def test_a_link_without_a_key_waits() -> None:
     links = [link.name for link, _, _ in venue.links_at("par")]
     ends = {far.site for _, _, far in venue.links_at("par")}
     told = {site: {name: FAR.public_key for name in links if name != "all-par-nbg"} for site in ends}
-    known = Facts(validators={}, genesis_time="2026-11-22T12:00:00Z", tunnels=told)
+    known = Facts(tunnels=told)
     found = wireguard.configs(venue, "par", known, dict.fromkeys(ends, FAR.address), PATHS)
     waiting = venue.links["all-par-nbg"]
     here = waiting.a if waiting.a.site == "par" else waiting.b

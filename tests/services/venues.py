@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from diversite import stackfile
+from diversite.genesis import Genesis, genesis_of
 from diversite.plan import Host, Plan, plan
 from diversite.ports import Role
 from diversite.topology import Topology
@@ -50,9 +51,16 @@ VENUES = {"europe": europe, "small": small, "alone": alone, "passive": passive}
 
 def facts_of(venue: Plan) -> Facts:
     """Well-formed keys that nobody holds."""
+    validators = {host.key: _keys(host.key) for host in venue.of_role("validator")}
     return Facts(
-        validators={host.key: _keys(host.key) for host in venue.of_role("validator")}, genesis_time=GENESIS_TIME
+        validators=validators,
+        genesis=genesis_with(venue, validators),
     )
+
+
+def genesis_with(venue: Plan, validators: Mapping[str, ValidatorKeys]) -> Genesis:
+    """What the chain of a venue begins with, where these are the validators' keys."""
+    return genesis_of(venue, {name: it.public_key for name, it in validators.items()}, GENESIS_TIME)
 
 
 def paths_below(root: Path, host: Host) -> Any:
