@@ -17,10 +17,8 @@ def judged(venue: Venue, *ids: str) -> Iterator[Blocker]:
 
 
 def _told(finding: Finding) -> str:
-    more = f"; and {finding.failure_count - len(finding.failures)} more" * (
-        finding.failure_count > len(finding.failures)
-    )
-    return f"{finding.wish}, but {'; '.join(map(_failure, finding.failures))}{more}"
+    more = finding.failure_count - len(finding.failures)
+    return f"{finding.wish}, but {'; '.join(map(_failure, finding.failures))}" + (f"; and {more} more" if more else "")
 
 
 def _failure(failure: Failure) -> str:

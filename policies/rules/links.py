@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from ipaddress import IPv4Address, IPv4Network, ip_interface
+from contextlib import suppress
+from ipaddress import IPv4Interface, IPv4Network
 from itertools import pairwise
 
 from diversite.catalog import catalog
@@ -21,6 +22,8 @@ ENCRYPTIONS = frozenset({"macsec", "ipsec", "wireguard"})
 """What a link may declare that it is encrypted with, whatever its kind: a cloud's links are tunnels, all of them."""
 WIREGUARD_BYTES = 80
 """What WireGuard adds to a packet over IPv6."""
+ETHERNET_MTU_BYTES = 1500
+"""What carries a tunnel where no host stands at a known place."""
 IPV6_MTU_BYTES_MIN = 1280
 """RFC 8200, section 5."""
 PRIVATE = tuple(map(IPv4Network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")))
@@ -80,11 +83,11 @@ def private_only(venue: Venue, _settings: Settings) -> Iterator[Blocker]:
 
 def _public_addresses(venue: Venue) -> Iterator[tuple[str, str]]:
     for host in venue.hosts():
-        if host.address and not _is_private(host.address):
+        if host.address and not _is_private(_network(host.address)):
             yield f"the address {host.address} is not private", host.urn
     for link in venue.facts.links.values():
         for site, address in sorted(link.ends):
-            if address and not _is_private(address):
+            if address and not _is_private(_network(address)):
                 yield f"the address {address} of a link's end at {site} is not private", link.urn
 
 
@@ -96,11 +99,16 @@ def _outside_wires(venue: Venue) -> Iterator[tuple[str, str]]:
             yield "a wire outside the topology's links ends at a host that is no entrance", wire.urn
 
 
-def _is_private(address: str) -> bool:
-    try:
-        return any(IPv4Address(address) in network for network in PRIVATE)
-    except ValueError:
-        return False
+def _network(declared: object) -> IPv4Network | None:
+    """What an address with its mask, or a range, is in; None where it is not known, or none of IPv4."""
+    if isinstance(declared, str):
+        with suppress(ValueError):
+            return IPv4Interface(declared).network
+    return None
+
+
+def _is_private(network: IPv4Network | None) -> bool:
+    return network is not None and any(network.subnet_of(space) for space in PRIVATE)
 
 
 @stack_rule(
@@ -194,11 +202,11 @@ def addresses_apart(venue: Venue, _settings: Settings) -> Iterator[Blocker]:
 
     Two sites with one network cannot be routed to.
     """
-    networks = sorted(_networks(venue), key=lambda named: (named[1], named[0]))
-    for name, network in networks:
-        if not any(network.subnet_of(space) for space in PRIVATE):
+    networks = sorted(_networks(venue))
+    for network, name in networks:
+        if not _is_private(network):
             yield Blocker(cause=f"the network {network} of {name} is not private")
-    for (a, here), (b, there) in pairwise(networks):  # in order of their addresses, so that neighbours are enough
+    for (here, a), (there, b) in pairwise(networks):  # in order of their addresses, so that neighbours are enough
         if a != b and here.overlaps(there):
             yield Blocker(cause=f"the networks {here} of {a} and {there} of {b} overlap")
     count = Counter(host.address for host in venue.hosts() if host.address)
@@ -208,18 +216,16 @@ def addresses_apart(venue: Venue, _settings: Settings) -> Iterator[Blocker]:
             yield Blocker(cause=f"{times} hosts have the address {address}", urns=urns)
 
 
-def _networks(venue: Venue) -> set[tuple[str, IPv4Network]]:
-    """The networks of each site of a lab, and each range that a cloud declares, by name."""
-    found = set()
-    for resource in venue.of_type(tokens.LAB_HOST):
-        for item in resource.items("networks"):
-            interface = ip_interface(str(item.get("address")))
-            found.add((f"{resource.get('site')}/{item.get('name')}", IPv4Network(str(interface.network))))
+def _networks(venue: Venue) -> set[tuple[IPv4Network, str]]:
+    """The known networks of each site of a lab, and each known range that a cloud declares, with its name."""
+    named = [
+        (item.get("address"), f"{resource.get('site')}/{item.get('name')}")
+        for resource in venue.of_type(tokens.LAB_HOST)
+        for item in resource.items("networks")
+    ]
     for resource in venue.of_type(tokens.AWS_SUBNET, tokens.GCP_SUBNETWORK, tokens.HCLOUD_NETWORK_SUBNET):
-        declared = resource.get(RANGE_PATHS[resource.type])
-        if isinstance(declared, str):
-            found.add((resource.name, IPv4Network(declared)))
-    return found
+        named.append((resource.get(RANGE_PATHS[resource.type]), resource.name))
+    return {(network, name) for declared, name in named if (network := _network(declared))}
 
 
 @resource_rule(
@@ -239,7 +245,7 @@ def range_private(resource: Resource, _settings: Settings) -> Iterator[str]:
     declared = resource.get(path)
     if not isinstance(declared, str):
         yield f"{path} is not declared"
-    elif not any(IPv4Network(declared).subnet_of(space) for space in PRIVATE):
+    elif not _is_private(_network(declared)):
         yield f"{path} is {declared}: not private"
 
 
@@ -254,8 +260,8 @@ def mtu_fits(venue: Venue, _settings: Settings) -> Iterator[Blocker]:
 
     Larger ones are dropped without a word: small votes pass, blocks do not.
     """
-    internet = [catalog().limits(p).mtu_bytes_max.get("internet", 1500) for p in _providers(venue)]
-    most = min(internet, default=1500) - WIREGUARD_BYTES
+    internet = [catalog().limits(provider).mtu_bytes_max["internet"] for provider in _providers(venue)]
+    most = min(internet, default=ETHERNET_MTU_BYTES) - WIREGUARD_BYTES
     yield from grouped(
         (f"a tunnel's MTU is {size}; {IPV6_MTU_BYTES_MIN} to {most} bytes fit", host.urn)
         for host in venue.hosts("gateway")

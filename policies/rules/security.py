@@ -45,18 +45,13 @@ SECRETS = {
 DOWNLOAD = re.compile(r"\b(?:curl|wget)\b[^\n]*https?://", re.IGNORECASE)
 SHA256 = re.compile(r"\b[0-9a-f]{64}\b")
 MANAGED_ADMIN = re.compile(r"policy/(?:AdministratorAccess|PowerUserAccess|IAMFullAccess)$")
+WILDCARD = re.compile(r"(?:.*:)?\*")
+"""Every action, or every action of a service."""
 BASIC_ROLES = frozenset({"roles/owner", "roles/editor", "roles/viewer"})
-
-
+HOP_LIMIT = 1
+"""Network hops that an answer of the metadata service may take; one keeps containers and proxies out."""
 DROPS = "hook input priority filter; policy drop"
 """Of an nftables ruleset: what no rule accepts is dropped."""
-
-
-class Security(Settings):
-    """What else may be open or not."""
-
-    hop_limit_max: int = 1
-    """Network hops that an answer of the metadata service may take; one keeps containers and proxies out."""
 
 
 def shown(value: object) -> str:
@@ -157,8 +152,6 @@ def _unlisted(opening: Opening, role: str | None) -> str:
         return ""
     listed = [flow for flow in FLOWS if role is None or flow.target == role]
     public = [flow for flow in listed if flow.scope == "public"]
-    if opening.last - opening.first > len(WIREGUARD_PORTS):
-        return f"{opening} is open: a range that no service needs"
     wanted = public if opening.to_anybody else listed
     if all(_is_listed(opening.protocol, port, wanted) for port in range(opening.first, opening.last + 1)):
         return ""
@@ -177,11 +170,11 @@ def _is_listed(protocol: str, port: int, flows: Iterable[Flow]) -> bool:
     types=(tokens.AWS_INSTANCE, tokens.AWS_LAUNCH_TEMPLATE),
     subject="security",
     severity="high",
-    settings=Security,
+    settings=Settings,
     remedy="Declare metadata_options with http_tokens required and http_put_response_hop_limit 1.",
     benchmarks=("FSBP EC2.8", "FSBP EC2.170", "CIS AWS 5.6", "checkov CKV_AWS_79", "checkov CKV_AWS_341"),
 )
-def metadata_service_v2(resource: Resource, settings: Security) -> Iterator[str]:
+def metadata_service_v2(resource: Resource, _settings: Settings) -> Iterator[str]:
     """The metadata service wants a token, and answers one hop far.
 
     Version 1 hands the host's credentials to whoever makes a program of it fetch an address.
@@ -190,8 +183,8 @@ def metadata_service_v2(resource: Resource, settings: Security) -> Iterator[str]
     if tokens_wanted != "required":
         yield f"metadataOptions.httpTokens is {shown(tokens_wanted)}, not 'required'"
     hops = resource.get("metadataOptions", "httpPutResponseHopLimit")
-    if not isinstance(hops, int) or hops > settings.hop_limit_max:
-        yield f"metadataOptions.httpPutResponseHopLimit is {shown(hops)}, not {settings.hop_limit_max}"
+    if hops != HOP_LIMIT:
+        yield f"metadataOptions.httpPutResponseHopLimit is {shown(hops)}, not {HOP_LIMIT}"
 
 
 @resource_rule(
@@ -379,7 +372,7 @@ def _wildcards(policy: Any) -> Iterator[str]:
     statements = document.get("Statement", []) if isinstance(document, Mapping) else []
     for statement in statements if isinstance(statements, list) else [statements]:
         actions = statement.get("Action", [])
-        wild = [it for it in (actions if isinstance(actions, list) else [actions]) if it == "*" or it.endswith(":*")]
+        wild = [it for it in (actions if isinstance(actions, list) else [actions]) if WILDCARD.fullmatch(it)]
         if statement.get("Effect") == "Allow" and wild:
             yield f"it allows {', '.join(wild)}"
 
@@ -398,7 +391,7 @@ def deletion_protected(resource: Resource, _settings: Settings) -> Iterator[str]
     A quorum of disks deleted together is an order book lost. A rollout opens one site's hosts for its turn
     (`diversite:opened`).
     """
-    if resource.type != tokens.HCLOUD_VOLUME and facts.role_of(resource) not in STATEFUL_ROLES:
+    if resource.type in HOSTS and facts.role_of(resource) not in STATEFUL_ROLES:
         return
     if resource.type == tokens.GCP_INSTANCE and (site := facts.tags(resource).get("site")) and site == opened():
         return
@@ -490,5 +483,5 @@ def no_secret_in_texts(resource: Resource, _settings: Settings) -> Iterator[str]
     for path, declared in walk(resource.inputs):
         text = boot.readable(declared)
         for what, pattern in SECRETS.items():
-            if len(text) >= 8 and re.search(pattern, text):
+            if re.search(pattern, text):
                 yield f"{path} holds what looks like {what}"

@@ -11,6 +11,7 @@ from functools import cache
 from typing import Any, cast
 
 import offline
+from diversite.plan import Plan
 from policies.declared import UNKNOWN, Resource
 from policies.expected import Expected, of_topology
 from policies.rule import Blocker, ResourceRule, StackRule
@@ -51,10 +52,24 @@ def changed(venue: Venue, *names: str, **inputs: Any) -> Venue:
     return Venue(resources=resources, expected=venue.expected)
 
 
+def tagged(venue: Venue, *names: str, **tags: str) -> Venue:
+    """The same stack, with other tags of the resources that have one of these names."""
+    for item in venue.resources.values():
+        if item.name in names and item.inputs:
+            venue = changed(venue, item.name, tags={**item.inputs["tags"], **tags})
+    return venue
+
+
 def without(venue: Venue, *names: str) -> Venue:
     """The same stack without the resources that have one of these names."""
     left = {urn: item for urn, item in venue.resources.items() if item.name not in names}
     return Venue(resources=left, expected=venue.expected)
+
+
+def plan_of(venue: Venue) -> Plan:
+    """The plan that a stack makes, which it must."""
+    assert venue.plan is not None
+    return venue.plan
 
 
 def unread() -> Expected:

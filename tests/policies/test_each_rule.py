@@ -12,7 +12,7 @@ import pytest
 
 from policies import reference
 from policies.enforcing import ADVICE
-from policies.rule import Blocker, ResourceRule, StackRule
+from policies.rule import Blocker, ResourceRule, Rule, StackRule
 from policies.rules import RULES
 from tests.policies import asked
 from tests.policies.asked import ALL
@@ -67,3 +67,14 @@ def test_a_right_stack_breaks_no_rule(rule: StackRule[Any]) -> None:
 def test_every_bound_is_the_one_that_the_page_tells() -> None:
     """docs/policies.md is what the rules say of themselves: a default that changes must change there, too."""
     assert reference.page() == (CHECKOUT / "docs/policies.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
+def test_no_setting_can_loosen_a_rule(rule: Rule[Any]) -> None:
+    """Every figure that a policy may be told has its default as its bound."""
+    known = rule.settings.model_json_schema()["properties"] if rule.settings.model_fields else {}
+    figures = {name: told for name, told in known.items() if told["type"] != "array"}
+    loose = [
+        name for name, told in figures.items() if told["default"] not in (told.get("maximum"), told.get("minimum"))
+    ]
+    assert loose == []
