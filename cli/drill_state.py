@@ -65,5 +65,10 @@ def told(report: Report) -> str:
     said = ", ".join(f"{name} {'-' if value is None else f'{value:.1f} s'}" for name, value in figures.items())
     head = f"{'✓' if report.passed else '✗'} {report.fault} of {', '.join(report.struck)}: {report.outcome}, {said}"
     orders = f"{report.acknowledged} of {report.sent} orders confirmed"
-    lines = [f"{head}; predicted {foretold.outcome}{interval}; {orders}", *(f"    {it}" for it in report.violations)]
+    lines = [f"{head}; predicted {foretold.outcome}{interval}; {orders}", *(f"    {it}" for it in _wrong(report))]
     return "\n".join(lines)
+
+
+def _wrong(report: Report) -> list[str]:
+    unseen = [f"did not bite: {it.what}" for it in report.evidence if not it.bit]
+    return [*unseen, *([] if report.evidence else ["nothing shows that it bit"]), *report.violations]

@@ -97,7 +97,7 @@ class Pause(HostFault):
     def evidence(self) -> Sequence[Evidence]:
         """Their processes are stopped."""
         return [
-            Evidence(what=f"{name}: {_stopped(pids)} of {len(pids)} processes are stopped", bit=_stopped(pids) > 0)
+            Evidence(what=f"{name}: {stopped(pids)} of {len(pids)} processes are stopped", bit=stopped(pids) > 0)
             for name, pids in processes(self.lab, self.names).items()
         ]
 
@@ -122,16 +122,17 @@ def send(running: Mapping[str, Sequence[int]], number: signal.Signals) -> None:
                 os.kill(pid, number)
 
 
+def stopped(pids: Iterable[int]) -> int:
+    """How many of them are stopped."""
+    return sum(_state(pid) == "T" for pid in pids)
+
+
 def _run_once(lab: str, hosts: Iterable[str]) -> None:
     """Have nothing on the hosts started again when it ends."""
     found = world.require(lab)
     for host in hosts:
         for name in service.names(found, host):
             supervision.control(found, service.unit(host, name), "-O")
-
-
-def _stopped(pids: Iterable[int]) -> int:
-    return sum(_state(pid) == "T" for pid in pids)
 
 
 def _state(pid: int) -> str:

@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -15,8 +15,9 @@ from diversite import ports
 from diversite.errors import LabError
 from diversite.kept import Class, Kept
 from drills import load
+from drills.evidence import Evidence
 from drills.rehearsal import INTERNET
-from drills.state.faults import StateFault
+from drills.state.fault import StateFault
 from drills.state.history import History, check
 from drills.state.keepers import Keepers
 from lab import commands, world
@@ -47,7 +48,13 @@ class Report:
     """From the healing until every member was there again."""
     sent: int
     acknowledged: int
+    evidence: tuple[Evidence, ...]
     violations: tuple[str, ...]
+
+    @property
+    def bit(self) -> bool:
+        """Whether the fault did what it was to do, by its own evidence."""
+        return bool(self.evidence) and all(it.bit for it in self.evidence)
 
     @property
     def is_true(self) -> bool:
@@ -60,8 +67,8 @@ class Report:
 
     @property
     def passed(self) -> bool:
-        """Whether nothing was lost, doubled or written by a fenced member, and the prediction held."""
-        return self.is_true and not self.violations and self.whole_seconds is not None
+        """Whether it bit, nothing was lost, doubled or written by a fenced member, and the prediction held."""
+        return self.bit and self.is_true and not self.violations and self.whole_seconds is not None
 
 
 def run(keepers: Keepers, kind: type[StateFault], seed: int, log: Path) -> Report:
@@ -75,12 +82,14 @@ def run(keepers: Keepers, kind: type[StateFault], seed: int, log: Path) -> Repor
         time.sleep(CALM_SECONDS)
         broken = fault.inject()
         time.sleep(fault.hold_seconds)
+        evidence = tuple(fault.evidence())
         healed = fault.heal()
         whole = wait_until(keepers.is_whole, WHOLE_SECONDS_MAX, 0.2)
         whole_seconds = time.monotonic() - healed if whole else None
         time.sleep(BACK_SECONDS)
     lines = load.read(log)
-    return _report(fault, predicted, lines, (broken, healed), whole_seconds, violations(keepers, lines))
+    report = _report(fault, predicted, lines, (broken, healed), whole_seconds, violations(keepers, lines))
+    return replace(report, evidence=evidence)
 
 
 def violations(keepers: Keepers, lines: Sequence[load.Line]) -> tuple[str, ...]:
@@ -127,6 +136,7 @@ def _report(  # noqa: PLR0913, PLR0917  all that a report is made of
         whole_seconds=None if whole_seconds is None else round(whole_seconds, 1),
         sent=len(lines),
         acknowledged=sum(line.fate == "acknowledged" for line in lines),
+        evidence=(),
         violations=wrong,
     )
 

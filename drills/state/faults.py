@@ -9,19 +9,16 @@ from __future__ import annotations
 import signal
 import threading
 import time
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
-from pathlib import Path
 from typing import ClassVar
 
 from diversite.errors import DiversiteError, LabError
-from diversite.kept import Kept, Seconds
-from diversite.outcome import predict
+from diversite.kept import Seconds
 from drills import wires
-from drills.faults.processes import processes, send
+from drills.evidence import Evidence
+from drills.faults.processes import send
 from drills.state import switching
-from drills.state.keepers import Keepers
+from drills.state.fault import Off, Paused, ProcessKilled, StateFault, named
 from lab import control
 from lab.world import wait_until
 
@@ -30,81 +27,7 @@ PROCESS_DEATH_ENGINE = Seconds(0.0, 5.0)
 SWITCHED_SECONDS_MAX = 20.0
 
 
-class StateFault(ABC):
-    """Something that breaks a store, a queue or an engine of a lab; every instant is in monotonic seconds."""
-
-    word: ClassVar[str]
-    hold_seconds: ClassVar[float] = 15.0
-    process_death: ClassVar[Seconds | None] = None
-    """The bound where a process dies and its host stays; None where the model knows the loss."""
-
-    def __init__(self, keepers: Keepers) -> None:
-        self.keepers = keepers
-        self.lab = keepers.lab
-        self.struck: tuple[str, ...] = ()
-
-    def choose(self) -> None:
-        """Find out who is struck, before anything is broken."""
-        self.struck = tuple(self.targets())
-        if not self.struck:
-            raise LabError(f"{self.word}: nobody is there to be struck; see `diversite lab status`")
-
-    @abstractmethod
-    def targets(self) -> Iterable[str]:
-        """Hosts that are struck; links for a fault of links."""
-
-    @abstractmethod
-    def inject(self) -> float:
-        """Break it; the instant from which it was broken."""
-
-    @abstractmethod
-    def heal(self) -> float:
-        """Mend it; the instant at which mending began."""
-
-    def predicted(self) -> Kept:
-        """What becomes of the engine."""
-        now = self.keepers.as_now()
-        down = () if self.process_death else self.down()
-        kept = predict(now, [], down=down).kept
-        found = next(item for item in kept if item.name == f"engine {self.keepers.engine.name}")
-        return replace(found, recovery=self.process_death) if self.process_death else found
-
-    def down(self) -> tuple[str, ...]:
-        """What does not run, or carry, in the model's words."""
-        return self.struck
-
-    def _primary(self) -> str:
-        found = self.keepers.primary()
-        if found is None:
-            raise LabError(f"{self.word}: the store has no primary to strike")
-        return found
-
-    def _worker(self) -> str:
-        found = self.keepers.worker()
-        if found is None:
-            raise LabError(f"{self.word}: no member of {self.keepers.engine.name} works")
-        return found
-
-
-class _ProcessKilled(StateFault):
-    """Programs of a host ended unwarned; their supervisor starts them again."""
-
-    program: ClassVar[str]
-
-    def inject(self) -> float:
-        """End every process whose command names the program."""
-        pids = _named(self.lab, self.struck, self.program)
-        if not any(pids.values()):
-            raise LabError(f"{self.word}: no process of {', '.join(self.struck)} is {self.program}")
-        send(pids, signal.SIGKILL)
-        return time.monotonic()
-
-    def heal(self) -> float:
-        """It has been started again by its supervisor."""
-        return time.monotonic()
-
-
-class PrimaryKilled(_ProcessKilled):
+class PrimaryKilled(ProcessKilled):
     """The store's primary: every process of PostgreSQL there."""
 
     word, program = "primary-killed", "postgres"
@@ -115,7 +38,7 @@ class PrimaryKilled(_ProcessKilled):
         yield self._primary()
 
 
-class EngineKilled(_ProcessKilled):
+class EngineKilled(ProcessKilled):
     """The engine's working process."""
 
     word, program = "engine-killed", "workloads.passive"
@@ -126,23 +49,7 @@ class EngineKilled(_ProcessKilled):
         yield self._worker()
 
 
-class _Paused(StateFault):
-    """Every process of a host stopped, and woken when others have gone on."""
-
-    def inject(self) -> float:
-        """Stop them."""
-        self._running = processes(self.lab, self.struck)
-        send(self._running, signal.SIGSTOP)
-        return time.monotonic()
-
-    def heal(self) -> float:
-        """Wake them."""
-        instant = time.monotonic()
-        send(self._running, signal.SIGCONT)
-        return instant
-
-
-class PrimaryPaused(_Paused):
+class PrimaryPaused(Paused):
     """The primary's host stands still until another is primary, and wakes up."""
 
     word, hold_seconds = "primary-paused", 35.0
@@ -152,7 +59,7 @@ class PrimaryPaused(_Paused):
         yield self._primary()
 
 
-class EnginePaused(_Paused):
+class EnginePaused(Paused):
     """The working engine's host stands still past the end of its lease, and wakes up."""
 
     word = "engine-paused"
@@ -175,38 +82,23 @@ class SiteCut(StateFault):
 
     def inject(self) -> float:
         """Cut them all in one step."""
-        control.cut_wires(self.lab, wires.of_sites(self.keepers.plan, (self._site,)))
+        cut = wires.of_sites(self.keepers.plan, (self._site,))
+        self._before = wires.dropped(self.lab, cut)
+        control.cut_wires(self.lab, cut)
         return time.monotonic()
+
+    def evidence(self) -> Sequence[Evidence]:
+        """Packets have been dropped on each."""
+        return wires.cut_evidence(self.lab, self._before)
 
     def heal(self) -> float:
         """Join them again."""
         instant = time.monotonic()
-        control.heal_wires(self.lab, wires.of_sites(self.keepers.plan, (self._site,)))
+        control.heal_wires(self.lab, self._before)
         return instant
 
 
-class _Off(StateFault):
-    """Hosts without power: processes ended, and of each disk only what had been written down."""
-
-    def inject(self) -> float:
-        """Take the power from all."""
-        instant = time.monotonic()
-        for name in self.struck:
-            if self.keepers.plan.hosts[name].data_gib:
-                control.power_cut_host(self.lab, name)
-            else:
-                control.kill_host(self.lab, name)
-        return instant
-
-    def heal(self) -> float:
-        """Start them."""
-        instant = time.monotonic()
-        for name in self.struck:
-            control.start_host(self.lab, name)
-        return instant
-
-
-class PrimaryOff(_Off):
+class PrimaryOff(Off):
     """The primary's host without power."""
 
     word, hold_seconds = "primary-off", 35.0
@@ -216,7 +108,7 @@ class PrimaryOff(_Off):
         yield self._primary()
 
 
-class StandbyOff(_Off):
+class StandbyOff(Off):
     """A synchronous standby without power while the primary writes."""
 
     word = "standby-off"
@@ -226,7 +118,7 @@ class StandbyOff(_Off):
         yield from self.keepers.standbys()[:1]
 
 
-class StandbysOff(_Off):
+class StandbysOff(Off):
     """Every standby without power: nothing may be confirmed."""
 
     word = "standbys-off"
@@ -236,7 +128,7 @@ class StandbysOff(_Off):
         yield from self.keepers.standbys()
 
 
-class QueueLeaderOff(_Off):
+class QueueLeaderOff(Off):
     """The leader of the engine's stream without power."""
 
     word = "queue-leader-off"
@@ -247,7 +139,7 @@ class QueueLeaderOff(_Off):
             yield leader
 
 
-class AllOff(_Off):
+class AllOff(Off):
     """Every member of store, queue and engine without power at once."""
 
     word = "all-off"
@@ -258,7 +150,7 @@ class AllOff(_Off):
         yield from (*keepers.store.members, *keepers.queue.members, *keepers.engine.members)
 
 
-class EtcdMinority(_Paused):
+class EtcdMinority(Paused):
     """One member of etcd, beside a standby, does not answer."""
 
     word = "etcd-minority"
@@ -271,7 +163,7 @@ class EtcdMinority(_Paused):
 
     def inject(self) -> float:
         """Stop etcd alone: the databases beside it go on."""
-        self._running = _named(self.lab, self.struck, "etcd")
+        self._running = named(self.lab, self.struck, "etcd")
         send(self._running, signal.SIGSTOP)
         return time.monotonic()
 
@@ -298,8 +190,13 @@ class OneWay(StateFault):
 
     def inject(self) -> float:
         """Cut it from its first end to its second."""
+        self._before = wires.dropped(self.lab, self.struck)
         control.cut_wires(self.lab, self.struck, "aToB")
         return time.monotonic()
+
+    def evidence(self) -> Sequence[Evidence]:
+        """Packets have been dropped on it."""
+        return wires.cut_evidence(self.lab, self._before)
 
     def heal(self) -> float:
         """Join it again."""
@@ -308,7 +205,7 @@ class OneWay(StateFault):
         return instant
 
 
-class SwitchDuringSwitch(_ProcessKilled):
+class SwitchDuringSwitch(ProcessKilled):
     """While the store moves as planned and the engine moves as planned, the new primary's process dies."""
 
     word, program, hold_seconds = "switch-in-switch", "postgres", 20.0
@@ -361,19 +258,6 @@ def chosen(words: Sequence[str]) -> tuple[type[StateFault], ...]:
         if word not in FAULTS:
             raise DiversiteError(f"{word}: no fault of state; there are {', '.join(FAULTS)}")
     return tuple(FAULTS[word] for word in words or FAULTS)
-
-
-def _named(lab: str, hosts: Iterable[str], program: str) -> dict[str, list[int]]:
-    return {host: [pid for pid in pids if program in _command(pid)] for host, pids in processes(lab, hosts).items()}
-
-
-def _command(pid: int) -> str:
-    try:
-        words = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-    except OSError:
-        return ""
-    first = words.split(" ", 1)[0]
-    return words if first.endswith("python") or "python" in first else first.rpartition("/")[2]
 
 
 def _quietly(move: Callable[[], object]) -> None:

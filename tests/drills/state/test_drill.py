@@ -9,6 +9,7 @@ import pytest
 from cli.drill_state import told
 from diversite.errors import DiversiteError
 from diversite.kept import Kept, Seconds
+from drills.evidence import Evidence
 from drills.load import Line
 from drills.state.drill import Report, recovery
 from drills.state.faults import FAULTS, chosen
@@ -42,6 +43,15 @@ def test_a_slower_recovery_than_predicted_fails() -> None:
     assert "x was carried out 2 times" in told(report(violations=("x was carried out 2 times",)))
 
 
+def test_a_fault_that_did_not_bite_fails() -> None:
+    """If a host ran on, that nothing was lost shows nothing; nor does a fault of which there is no sign."""
+    unharmed = report(evidence=(Evidence(what="store-x: 9 processes ran, 9 run", bit=False),))
+    assert not unharmed.passed
+    assert "did not bite: store-x: 9 processes ran, 9 run" in told(unharmed)
+    assert not report(evidence=()).passed
+    assert "nothing shows that it bit" in told(report(evidence=()))
+
+
 def at(seconds: float) -> Line:
     """A confirmed order whose answer came then."""
     return replace(confirmed("a", 1, 0), settled_seconds=seconds)
@@ -50,7 +60,8 @@ def at(seconds: float) -> Line:
 def report(**more: object) -> Report:
     """A report of a fault that went as predicted."""
     foretold = Kept(name="engine perp", outcome="continues", reason="", recovery=Seconds(0.0, 10.0))
-    given = {"recovery_seconds": 9.0, "resume_seconds": 0.1, "whole_seconds": 3.0, "violations": ()}
+    bit = (Evidence(what="store-x: 9 processes ran, 0 run", bit=True),)
+    given = {"recovery_seconds": 9.0, "resume_seconds": 0.1, "whole_seconds": 3.0, "evidence": bit, "violations": ()}
     return Report(
         fault="primary-killed",
         struck=("store-x",),
