@@ -96,10 +96,12 @@ def drill(  # noqa: PLR0913, PLR0917  a parameter an option
     )
     with borrowed(venue, console, keep):
         directory = course.begin(planned)
-        console.print(f"predictions are written down; results in {near(directory)}", soft_wrap=True)
+        console.print(f"results in {near(directory)}; predictions are written there first", soft_wrap=True)
+        with console.status("how fast are the nodes here?"):
+            planned = course.calibrated(planned, directory)
         with console.status(f"{len(chosen)} faults, each {repeat} times") as status:
             reports = course.run(planned, directory, lambda report: status.console.print(_line(report), emoji=False))
-    _tell(reports, calm_of(venue.plan), console)
+    _tell(reports, calm_of(planned.plan), console)
     _draw(directory, console)
     raise typer.Exit(0 if course.passed(reports) else 1)
 

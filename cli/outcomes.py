@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from diversite.network import Route
     from diversite.outcome import Outcome
     from diversite.plan import Plan
-    from diversite.recovery import Interval, Term
+    from diversite.processing import Interval
+    from diversite.recovery import Term
 
 STYLES = {"continues": "bold green", "halts_safely": "bold yellow", "could_lose_data": "bold red"}
 

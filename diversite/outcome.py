@@ -15,7 +15,8 @@ from diversite.domains import Domain, Unknown
 from diversite.kept import Class, Kept
 from diversite.network import Route
 from diversite.plan import Host, Plan
-from diversite.recovery import Interval, Percentiles, Recovery
+from diversite.processing import Interval
+from diversite.recovery import Percentiles, Recovery
 from diversite.rotation import in_units
 from diversite.standing import CLASSES, Loss, Standing, Survey, worst
 

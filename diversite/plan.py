@@ -21,6 +21,7 @@ from diversite.errors import PlanError
 from diversite.keeping import Keepings
 from diversite.latency import Rtt, rtt
 from diversite.ports import Role
+from diversite.processing import ASSUMED, Processing
 from diversite.topology import LinkKind, Topology
 
 GATEWAY_MACHINE = {"aws": "t3.small", "gcp": "e2-small", "hetzner": "cx23"}
@@ -175,6 +176,8 @@ class Plan:
     timing: Timing
     detection: Detection
     health_check: HealthCheck
+    processing: Processing = ASSUMED
+    """What its machines are taken to need beside the wires; it decides nothing that is built."""
 
     @property
     def venue(self) -> str:

@@ -6,20 +6,15 @@ begins late, processing and retries. Each term carries its source; the plan's ow
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from diversite import consensus, quorum, rotation
 from diversite.plan import Host
+from diversite.processing import Interval
 from diversite.standing import Standing, Survey
 
-HOP_PROCESSING_MS = (0.0, 30.0)
-"""What one hop of gossip takes beside the wire: a third of a block of 50 ms of seven nodes with every wire at zero
-(docs/measurements.md), taken twice for the slow ones."""
-BLOCK_PROCESSING_MS = (20.0, 90.0)
-"""What a block takes beside the wire: 27 ms for four nodes, 50 ms for seven (docs/measurements.md), and a margin for
-busy machines."""
 CONVERGENCE_MS = (100.0, 1_500.0)
 """From the detection of a dead link to routes that avoid it: BIRD gathers changes for up to a second, then the new
 routes are flooded and computed; 0.4 to 1.4 s after BFD's 900 ms (docs/measurements.md, a silent cut)."""
@@ -35,13 +30,6 @@ HEAL_SECONDS = (1.0, 16.0)
 every 5 to 8 s, and routes come back after OSPF's hello."""
 LATENCY_TURNS_MAX = 512
 """How many heights of a rotation are looked at for the percentiles."""
-
-
-class Interval(NamedTuple):
-    """From low to high, in the unit that the field's name ends with."""
-
-    low: float
-    high: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,8 +127,11 @@ def resume_seconds(standing: Standing) -> Interval:
 
 def latency(survey: Survey, standing: Standing) -> Percentiles:
     """Percentiles of acknowledgement at a constant rate over all serving entrances, dead proposers' turns included."""
-    low, high = (_quantiles(_waits(survey, standing, end), (0.5, 0.99)) for end in (0, 1))
-    return Percentiles(p50_ms=Interval(low[0], high[0]), p99_ms=Interval(low[1], high[1]))
+    processing = survey.plan.processing
+    return Percentiles(
+        p50_ms=_quantiles(survey, standing, 0.5, processing.block_ms),
+        p99_ms=_quantiles(survey, standing, 0.99, processing.slow_block_ms),
+    )
 
 
 def nearest_engine(
@@ -197,7 +188,7 @@ def _commit_term(survey: Survey, standing: Standing, commits: Commits) -> Term:
     least, most = commits(survey, standing)
     return Term(
         name="commit",
-        ms=Interval(least, 2 * (most + BLOCK_PROCESSING_MS[1]) + survey.hop_ms(standing)),
+        ms=Interval(least, 2 * (most + survey.plan.processing.slow_block_ms.high) + survey.hop_ms(standing)),
         source="weighted quorums of one-way delays; at most the block under way, then the order's own",
     )
 
@@ -232,7 +223,8 @@ def _hops(survey: Survey, standing: Standing) -> tuple[float, float]:
     """The shortest and the longest time that one hop of gossip takes, in milliseconds."""
     one_way = survey.one_way_ms(survey.unreachable(standing.loss))
     low = consensus.nearest_quorum_ms(one_way, survey.voting_power(standing), survey.total)
-    return low + HOP_PROCESSING_MS[0], survey.hop_ms(standing) + HOP_PROCESSING_MS[1]
+    processing = survey.plan.processing.hop_ms
+    return low + processing.low, survey.hop_ms(standing) + processing.high
 
 
 class _Wait(NamedTuple):
@@ -242,10 +234,10 @@ class _Wait(NamedTuple):
     span_ms: float
 
 
-def _waits(survey: Survey, standing: Standing, end: int) -> list[_Wait]:
-    """How long orders wait over one rotation, for the low (0) or the high (1) end of the interval."""
+def _waits(survey: Survey, standing: Standing, hop_ms: float, block_ms: float) -> list[_Wait]:
+    """How long orders wait over one rotation, where a hop takes so long and a block so much beside its wires."""
     one_way = survey.one_way_ms(survey.unreachable(standing.loss))
-    blocks, length_ms = _blocks(survey, standing, one_way, end)
+    blocks, length_ms = _blocks(survey, standing, hop_ms, block_ms)
     return [
         wait
         for entrance, extra_ms in _ways_in(survey, standing, one_way)
@@ -259,19 +251,16 @@ class _Block(NamedTuple):
     committed_ms: Mapping[str, float]
 
 
-def _blocks(
-    survey: Survey, standing: Standing, one_way: Mapping[tuple[str, str], float], end: int
-) -> tuple[list[_Block], float]:
+def _blocks(survey: Survey, standing: Standing, hop_ms: float, block_ms: float) -> tuple[list[_Block], float]:
     """The blocks of one rotation with their times, and how long the rotation takes, in milliseconds."""
     turns = survey.turns[:LATENCY_TURNS_MAX]
     runs = rotation.dead_runs(turns, survey.power.keys() - standing.voting)
     sites = [survey.units[turns[(turn + run) % len(turns)]].site for turn, run in enumerate(runs)]
-    hop, processing = _hops(survey, standing)[end], BLOCK_PROCESSING_MS[end]
     commits = survey.commits_ms(standing)
     now, blocks = 0.0, []
     for run, site, following in zip(runs, sites, [*sites[1:], sites[0]], strict=True):
-        now += consensus.rounds_ms(survey.plan.timing, run, hop)
-        done = {at: now + when + processing for at, when in commits[site].items()}
+        now += consensus.rounds_ms(survey.plan.timing, run, hop_ms)
+        done = {at: now + when + block_ms for at, when in commits[site].items()}
         blocks.append(_Block(site, now, done))
         now = done[following]
     return blocks, now
@@ -297,9 +286,11 @@ def _waits_at(
             latest = close
 
 
-def _quantiles(waits: Sequence[_Wait], quantiles: Iterable[float]) -> list[float]:
-    """The waits below which these shares of all orders stay; every wait is spread evenly over its span."""
-    return [_quantile(waits, share * sum(wait.span_ms for wait in waits)) for share in quantiles]
+def _quantiles(survey: Survey, standing: Standing, quantile: float, block_ms: Interval) -> Interval:
+    """The wait below which this share of all orders stays, at both ends."""
+    hops = _hops(survey, standing)
+    waits = [_waits(survey, standing, hop, block) for hop, block in zip(hops, block_ms, strict=True)]
+    return Interval(*(_quantile(found, quantile * sum(wait.span_ms for wait in found)) for found in waits))
 
 
 def _quantile(waits: Sequence[_Wait], orders: float) -> float:

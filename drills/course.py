@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from diversite.outcome import Outcome
 from diversite.plan import Plan
-from drills import chaos, results
+from drills import calibration, chaos, results
 from drills.drill import Drill, Phases, Report, calm_of
 from drills.faults import Fault
 from drills.observer import Observer
@@ -39,19 +39,29 @@ class Course:
 
 
 def begin(course: Course) -> Path:
-    """Make the folder of a run and write down what is predicted, before anything is broken."""
-    directory = results.begin(course.stack, course.seed, _arguments(course))
-    results.predictions(directory, _predicted(course))
-    return directory
+    """Make the folder of a run."""
+    return results.begin(course.stack, course.seed, _arguments(course))
+
+
+def calibrated(course: Course, directory: Path) -> Course:
+    """The same course for a model that knows how fast the nodes of this lab are; their calm orders are kept."""
+    with Observer(course.lab, course.plan) as observer:
+        drill = Drill(course.lab, course.plan, observer, course.phases)
+        drill.await_whole()
+        lines = drill.calm(course.seed, directory / "calm.jsonl")
+    plan = replace(course.plan, processing=calibration.processing(course.plan, lines))
+    results.write(directory / "calibration.json", plan.processing)
+    return replace(course, plan=plan, faults=tuple(fault.of(plan) for fault in course.faults))
 
 
 def run(course: Course, directory: Path, on_report: Callable[[Report], None]) -> list[Report]:
-    """Drill every repetition; each is reported, and written to the folder, as it ends.
+    """Write down what is predicted, then drill every repetition; each is reported, and written down, as it ends.
 
     A void one is reported, kept and repeated, at most VOID_MAX times.
     """
     reports: list[Report] = []
     predicted = _predicted(course)
+    results.predictions(directory, predicted)
     with Observer(course.lab, course.plan) as observer:
         drill = Drill(course.lab, course.plan, observer, course.phases)
         for fault, seed in course.repetitions():

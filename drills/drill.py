@@ -16,6 +16,7 @@ from diversite.errors import LabError
 from diversite.outcome import Outcome, predict
 from diversite.plan import Host, Plan
 from drills import load, safety
+from drills.calibration import CALM_SECONDS
 from drills.comparison import Finding, Instants, Measured, Safety, Trip, compare, measure, noticed, rerouted
 from drills.faults import Evidence, Fault
 from drills.fidelity import Fidelity, Sampler
@@ -121,6 +122,15 @@ class Drill:
     def await_whole(self) -> None:
         """Wait until every engine commits blocks and every entrance answers; LabError where they do not."""
         self._rehearsal.await_blocks(self._phases.converge_seconds_max)
+
+    def calm(self, seed: int, log: Path) -> list[load.Line]:
+        """What becomes of orders while nothing is broken, for as long as a calibration needs."""
+        clients = self._rehearsal.start_load(self._phases.rate, CALM_SECONDS, seed, log)
+        try:
+            _await_load(clients, log, self._phases.rate, CALM_SECONDS)
+        finally:
+            clients.kill()
+        return load.read(log)
 
     def run(self, fault: Fault, predicted: Outcome, seed: int, directory: Path) -> Report:
         """Break, measure, heal and check; the order log and the events are written to `directory` as they come."""
@@ -330,7 +340,8 @@ def _await_load(clients: subprocess.Popen[str], log: Path, rate: float, seconds:
     seconds_max = seconds + STARTED_SECONDS_MAX + ORDER_SECONDS_MAX
 
     def settled() -> bool:
-        return clients.poll() is not None or len(log.read_bytes().splitlines()) >= round(rate * seconds)
+        written = log.read_bytes() if log.exists() else b""
+        return clients.poll() is not None or len(written.splitlines()) >= round(rate * seconds)
 
     if not wait_until(settled, seconds_max, 10 * POLL_SECONDS):
         raise LabError(f"clients in the lab did not end within {seconds_max:.0f} s; {log} has what they wrote")

@@ -28,7 +28,10 @@ only thing that turns "survives the loss of a grid" from a claim into a measurem
     make drill REPEAT=30
     make drill-ci                                one repetition of six faults on four sites, under six minutes
 
-Each fault goes the same way: the prediction is written down; clients send orders at a constant rate to every entrance;
+All nodes of a lab share a few cores, so first of all clients send orders for 28 s while nothing is broken, and what a
+block takes beside its wires is solved from their waiting (`drills/calibration.py`): the one figure of the model that is
+the machine's and not the venue's. Then each fault goes the same way: the prediction is written down; clients send
+orders at a constant rate to every entrance;
 the fault is injected on everything in its domain at once, and asserts that it bit; it is healed; everything must come
 together again within a bound; then the books of every engine and the blocks of every validator are compared at every
 height, and every acknowledged order is looked for in the chain of a survivor and of one that was struck. The chain is

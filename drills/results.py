@@ -2,7 +2,8 @@
 
 drills/results/<time>-<stack>/      git-ignored
     versions.json                   what ran where
-    predictions.json                of every fault, written first
+    calm.jsonl, calibration.json    what became of orders before anything was broken; how fast the nodes are by that
+    predictions.json                of every fault, written before the first is injected
     summary.md, summary.json        predicted against measured
     latency.svg, recovery.svg       the same as pictures, where matplotlib is there
     planted.json, warnings.json     of `--planted`: who caught what; of `--warnings`: how early somebody was called

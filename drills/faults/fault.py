@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import replace
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from diversite.domains import Domain, domains_of
 from diversite.errors import DiversiteError
@@ -53,6 +54,12 @@ class Fault(ABC):
     def where(self) -> str:
         """Its domains, as they are written."""
         return TOGETHER.join(map(str, self.domains))
+
+    def of(self, plan: Plan) -> Self:
+        """The same fault of another plan of the same venue."""
+        other = copy(self)
+        other.plan = plan
+        return other
 
     @property
     def names(self) -> tuple[str, ...]:

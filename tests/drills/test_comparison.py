@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from diversite import stackfile
 from diversite.domains import parse
 from diversite.outcome import Outcome, predict
-from diversite.plan import Plan, plan
-from diversite.recovery import Interval, Percentiles
+from diversite.plan import Plan
+from diversite.processing import Interval
+from diversite.recovery import Percentiles
 from drills.comparison import (
     Instants,
     Measured,
@@ -30,18 +29,11 @@ from drills.comparison import (
 )
 from drills.load import Line
 
-FOUR = Path(__file__).parents[1] / "stacks" / "good" / "four.yaml"
 BROKEN, HEALED = 100.0, 115.0
 SAFE = Safety(heights=9, forks=(), missing=(), repeated=(), witnesses=("validator-par",))
 ONE, TWO = ("http://a",), ("http://a", "http://b")
 """Entrances."""
 INSTANTS = Instants(broken=BROKEN, held=HEALED, healed=HEALED, resumed=115.4, converged=118.0)
-
-
-@pytest.fixture(scope="module")
-def four() -> Plan:
-    """The four-site venue."""
-    return plan(stackfile.load(FOUR))
 
 
 @pytest.fixture(scope="module")

@@ -41,8 +41,10 @@ def test_six_faults_lose_nothing(rehearsal: Rehearsal, tmp_path: Path, monkeypat
     faults = tuple(parse(text, LAB, rehearsal.plan) for text in (*ANYBODYS, _last(rehearsal.lab)))
     planned = Course(stack=FOUR, lab=LAB, plan=rehearsal.plan, faults=faults, phases=SHORT)
     directory = course.begin(planned)
-    assert json.loads((directory / "predictions.json").read_text()).keys() == {fault.name for fault in faults}
+    planned = course.calibrated(planned, directory)
     reports = course.run(planned, directory, lambda _: None)
+    assert json.loads((directory / "predictions.json").read_text()).keys() == {fault.name for fault in faults}
+    assert planned.plan.processing.block_ms.low < planned.plan.processing.slow_block_ms.high
     for report in reports:
         assert report.bit, report.evidence
         assert _wrong(report) == [], report.fault

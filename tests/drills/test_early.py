@@ -6,10 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
-import pytest
-
-from diversite import stackfile
-from diversite.plan import Host, Plan, plan
+from diversite.plan import Host, Plan
 from drills import meter
 from drills.degradations import DEGRADATIONS, ClockDrifts, DiskFills, LinkGrowsLonger, PeersDrop
 from drills.early import Warned
@@ -29,12 +26,6 @@ class Engines:
     def ready(self, hosts: list[Host]) -> dict[str, bool]:
         """As the observer does."""
         return {host.name: self._ready for host in hosts}
-
-
-@pytest.fixture(scope="module")
-def four() -> Plan:
-    """The four-site venue."""
-    return plan(stackfile.load(Path(__file__).parents[1] / "stacks" / "good" / "four.yaml"))
 
 
 def line(settled: float, latency_ms: float) -> Line:

@@ -9,10 +9,9 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from diversite import stackfile
 from diversite.errors import DiversiteError
 from diversite.outcome import predict
-from diversite.plan import Plan, plan
+from diversite.plan import Plan
 from drills import operator, wires
 from drills.faults import FAULTS, LINK_FAULTS, parse, standard_set
 from drills.faults.carriage import SLOWER_MS, Slow
@@ -20,13 +19,6 @@ from drills.faults.removal import Remove
 from drills.faults.sites import Part
 
 OPERATOR = Ed25519PrivateKey.from_private_bytes(hashlib.sha256(b"the operator of the venues that tests run").digest())
-STACKS = Path(__file__).parents[1] / "stacks" / "good"
-
-
-@pytest.fixture(scope="module")
-def four() -> Plan:
-    """The four-site venue."""
-    return plan(stackfile.load(STACKS / "four.yaml"))
 
 
 @pytest.mark.parametrize(

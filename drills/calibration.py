@@ -1,0 +1,71 @@
+"""How long the nodes of this lab take beside its wires, from orders in calm weather: the model's one machine figure.
+
+All hosts of a lab share a few cores, so a block takes longer there than in a venue. What it takes is solved from what
+clients measured before anything is broken and before any prediction is written; everything else a prediction is made
+of stays the plan's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from diversite.plan import Plan
+from diversite.processing import Interval, Processing
+from diversite.recovery import latency
+from diversite.standing import Survey
+from drills import load
+from drills.load import Line
+
+SETTLED_SECONDS = 4.0
+"""The first orders warm up connections, and do not count."""
+WINDOWS = 4
+WINDOW_SECONDS = 6.0
+"""Parts of the calm: the machine is as fast as in the best of them and as slow as in the worst."""
+CALM_SECONDS = SETTLED_SECONDS + WINDOWS * WINDOW_SECONDS
+FEWER_NODES = 0.5
+"""With nodes gone, those that stay have more of the cores: a block may take as little as half."""
+BLOCK_MS_MAX = 5_000.0
+SOLVED_MS = 0.5
+
+
+def processing(plan: Plan, lines: Sequence[Line]) -> Processing:
+    """From what became of calm orders, to what the nodes took; that of the plan where there are too few."""
+    windows = _windows([line for line in lines if line.fate == "acknowledged"])
+    if not all(windows):
+        return plan.processing
+    middle = [_solved(plan, 50, window) for window in windows]
+    slow = [_solved(plan, 99, window) for window in windows]
+    least = FEWER_NODES * min(middle)
+    return replace(
+        plan.processing,
+        block_ms=Interval(least, max(middle)),
+        slow_block_ms=Interval(least, max(*slow, *middle)),
+    )
+
+
+def _windows(lines: Sequence[Line]) -> list[list[Line]]:
+    """The orders by the part of the calm in which they were meant to be sent, those of the first seconds left out."""
+    begun = min((line.intended_seconds for line in lines), default=0.0) + SETTLED_SECONDS
+    windows: list[list[Line]] = [[] for _ in range(WINDOWS)]
+    for line in lines:
+        if (since := line.intended_seconds - begun) >= 0:
+            windows[min(int(since / WINDOW_SECONDS), WINDOWS - 1)].append(line)
+    return windows
+
+
+def _solved(plan: Plan, percent: int, lines: Sequence[Line]) -> float:
+    """The least that a block takes for the model to foretell this percentile: it foretells more for longer blocks."""
+    measured = load.percentile(sorted(line.latency_ms for line in lines), percent) or 0.0
+    low, high = 0.0, BLOCK_MS_MAX
+    while high - low > SOLVED_MS:
+        middle = (low + high) / 2
+        low, high = (middle, high) if _foretold(plan, percent, middle) < measured else (low, middle)
+    return high
+
+
+def _foretold(plan: Plan, percent: int, block_ms: float) -> float:
+    exactly = Interval(block_ms, block_ms)
+    survey = Survey(replace(plan, processing=replace(plan.processing, block_ms=exactly, slow_block_ms=exactly)))
+    calm = latency(survey, survey.standing(survey.loss([])))
+    return (calm.p50_ms if percent == 50 else calm.p99_ms).high
