@@ -101,6 +101,10 @@ class HoldsKeys(Protocol):
         """The public half of the keys below a service's data; made where they are missing."""
         ...
 
+    def certificate(self) -> pulumi.Output[str]:
+        """The certificate of the host's own key, PEM; made where it is missing."""
+        ...
+
     def start(self, service: pulumi.Output[Service], name: str, after: Sequence[pulumi.Resource]) -> None:
         """Start a service called `name` that could be rendered only now, once others are ready."""
         ...

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import pulumi
 
 from components.component import Component
-from components.contract import Foundation, Machine, MachineArgs, Sibling
+from components.contract import Foundation, HoldsKeys, Machine, MachineArgs, Sibling
 from diversite.plan import Host, Plan
-from services import Facts, PathsOf, Service, services_of
+from services import Facts, PathsOf, Service, member_services_of, names_of, services_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,15 +88,54 @@ class OrderEntry(Node):
     """Passes orders to engines that could acknowledge; health checks and limits per client."""
 
 
-class StoreMember(Node):
+class Member(Component):
+    """A host whose programs believe no certificate but those of others that they know.
+
+    Where the machine tells its certificate while it is deployed (the lab), they start once those of all are known. In a
+    cloud the certificates came together before (`diversite keys`); until then a member makes its key and waits.
+    """
+
+    def __init__(self, name: str, args: NodeArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__(name, opts)
+        self.host = args.host
+        self._ground = args.ground
+        known = args.ground.known
+        services = self._services(known.certificates) if known else ()
+        self.machine = args.ground.machine(args.host, services, self)
+        self.register_outputs({"address": str(args.host.address)})
+
+    def join(self, machine: HoldsKeys, certificates: pulumi.Output[Mapping[str, str]]) -> None:
+        """Start what runs here."""
+        for number, name in enumerate(names_of(self.host)):
+            machine.start(certificates.apply(partial(self._service, number)), name, ())
+
+    def _service(self, number: int, certificates: Mapping[str, str]) -> Service:
+        return self._services(certificates)[number]
+
+    def _services(self, certificates: Mapping[str, str]) -> tuple[Service, ...]:
+        return member_services_of(self._ground.plan, self.host, self._ground.paths(self.host), certificates)
+
+
+def introduce(members: Sequence[Member]) -> None:
+    """Let the members whose machines tell their certificates know each other."""
+    telling = [(it, it.machine) for it in members if isinstance(it.machine, HoldsKeys)]
+    if not telling:
+        return
+    told = {member.host.name: machine.certificate() for member, machine in telling}
+    certificates: pulumi.Output[Mapping[str, str]] = pulumi.Output.all(**told)
+    for member, machine in telling:
+        member.join(machine, certificates)
+
+
+class StoreMember(Member):
     """Holds a copy of a store, and votes on who is its primary."""
 
 
-class QueueMember(Node):
+class QueueMember(Member):
     """Holds a copy of a queue's messages."""
 
 
-class PassiveEngine(Node):
+class PassiveEngine(Member):
     """Works while it holds its engine's lease, follows while another does."""
 
 

@@ -27,6 +27,7 @@ from components.node import (
     Gateway,
     Ground,
     MatchingEngine,
+    Member,
     Monitoring,
     Node,
     NodeArgs,
@@ -34,6 +35,7 @@ from components.node import (
     PassiveEngine,
     QueueMember,
     StoreMember,
+    introduce,
 )
 from components.path import Path, PathArgs
 from components.siblings import STEERS, package_name, siblings
@@ -43,7 +45,7 @@ from diversite.plan import LinkPlan, Plan
 from diversite.underlay import Underlay, underlays
 from services import Facts
 
-N = TypeVar("N", bound=Node)
+N = TypeVar("N", bound=Node | Member)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,9 +90,10 @@ class Venue(Component):
             for host in ground.plan.of_role("validator")
         ]
         begin(validators, engines)
+        introduce([*stores.values(), *queues.values(), *passive.values()])
         ways_in = self._ways_in(ground, entries)
-        groups = (engines, stores, queues, passive, entries, monitors)
-        nodes: list[Node | Validator] = [*validators, *(node for group in groups for node in group.values())]
+        groups: tuple[Mapping[str, Node | Member], ...] = (engines, stores, queues, passive, entries, monitors)
+        nodes: list[Node | Member | Validator] = [*validators, *(node for group in groups for node in group.values())]
         self._alarms(ground, {node.host.name: node.machine for node in nodes}, ways_in)
         self.entrances = _entrances(args.plan, ways_in)
         self.orders = self._steer(ground, ways_in)

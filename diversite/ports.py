@@ -29,6 +29,7 @@ POSTGRESQL = 5432
 PATRONI = 8008
 ETCD_CLIENT = 2379
 ETCD_PEER = 2380
+ETCD_METRICS = 2381
 NATS_CLIENT = 4222
 NATS_CLUSTER = 6222
 NATS_MONITOR = 8222
@@ -121,7 +122,7 @@ FLOWS: tuple[Flow, ...] = (
     Flow(source="passive", target="store", protocol="tcp", port=PATRONI, purpose="finds the primary"),
     Flow(source="passive", target="store", protocol="tcp", port=ETCD_CLIENT, purpose="holds the engine's lease"),
     Flow(source="monitor", target="store", protocol="tcp", port=PATRONI, purpose="scrapes Patroni"),
-    Flow(source="monitor", target="store", protocol="tcp", port=ETCD_CLIENT, purpose="scrapes etcd"),
+    Flow(source="monitor", target="store", protocol="tcp", port=ETCD_METRICS, purpose="scrapes etcd"),
     Flow(source="queue", target="queue", protocol="tcp", port=NATS_CLUSTER, purpose="replicates messages"),
     Flow(source="passive", target="queue", protocol="tcp", port=NATS_CLIENT, purpose="publishes and reads orders"),
     Flow(source="monitor", target="queue", protocol="tcp", port=NATS_MONITOR, purpose="scrapes the queue"),

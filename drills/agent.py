@@ -63,7 +63,7 @@ def _enter(namespace: int) -> None:
 async def _answer(networks: Networks, question: dict[str, Any]) -> dict[str, Any]:
     timeout = aiohttp.ClientTimeout(total=question["timeout_seconds"])
     try:
-        async with networks.session(question["host"]).get(question["url"], timeout=timeout) as response:
+        async with networks.session(question["host"]).get(question["url"], timeout=timeout, ssl=False) as response:
             return {"id": question["id"], "status": response.status, "body": await response.text()}
     except (aiohttp.ClientError, OSError, TimeoutError) as error:
         return {"id": question["id"], "error": f"{type(error).__name__}: {error}"}

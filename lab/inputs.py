@@ -155,6 +155,23 @@ class GenesisInputs(_Inputs):
     document: Annotated[str, StringConstraints(min_length=1, max_length=1 << 20)]
 
 
+class CertificateInputs(_Inputs):
+    """A key made on a host, which never leaves it, and the certificate of it, signed by itself."""
+
+    world: Name
+    host: Name
+    """Its name is the certificate's."""
+    path: str
+    """The directory of `key.pem` and `certificate.pem`."""
+    address: IPv4Address
+    """Where others reach the host."""
+
+    @field_validator("path")
+    @classmethod
+    def _is_on_the_host(cls, path: str, known: ValidationInfo) -> str:
+        return _on_host(path, known.data.get("host"))
+
+
 class Ready(_Inputs):
     """How to ask a service whether it is ready, from its own host."""
 

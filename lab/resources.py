@@ -1,4 +1,4 @@
-"""The lab's resources as the provider handles them: six kinds of one shape.
+"""The lab's resources as the provider handles them: seven kinds of one shape.
 
 Each knows its inputs, which of them cannot change in place, its identity, and how to create, read, update and delete
 itself in the world. Below a world, an identity is a name within it, so that one resource can name another by its id.
@@ -9,12 +9,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from ipaddress import IPv4Address
 from typing import Any, Generic, TypeVar
 
 from diversite.errors import LabError
-from lab import genesis, host, keys, service, wire, world
+from lab import certificates, genesis, host, keys, service, wire, world
 from lab.files import JsonObject, read_json
-from lab.inputs import GenesisInputs, HostInputs, KeysInputs, ServiceInputs, WireInputs, WorldInputs, _Inputs
+from lab.inputs import (
+    CertificateInputs,
+    GenesisInputs,
+    HostInputs,
+    KeysInputs,
+    ServiceInputs,
+    WireInputs,
+    WorldInputs,
+    _Inputs,
+)
 from lab.world import World
 
 I = TypeVar("I", bound=_Inputs)  # noqa: E741
@@ -178,6 +188,22 @@ def _delete_genesis(identity: str, state: JsonObject) -> None:
         genesis.delete(found)
 
 
+def _create_certificate(inputs: CertificateInputs) -> JsonObject:
+    return certificates.outputs(certificates.create(world.require(inputs.world), inputs))
+
+
+def _find_certificate(identity: str, state: JsonObject) -> tuple[JsonObject, JsonObject] | None:
+    found, inputs = _certificate_place(identity, state)
+    shown = certificates.find(found, inputs) if found else None
+    return (inputs.record(), certificates.outputs(shown)) if shown else None
+
+
+def _delete_certificate(identity: str, state: JsonObject) -> None:
+    found, inputs = _certificate_place(identity, state)
+    if found:
+        certificates.delete(found, inputs)
+
+
 def world_and_identity(identity: str, state: JsonObject) -> tuple[str, str]:
     """The name of a resource's world and its identity in it, from the state or from an import's words."""
     if "world" in state:
@@ -195,6 +221,15 @@ def _keys_place(identity: str, state: JsonObject) -> tuple[World | None, KeysInp
     name, rest = world_and_identity(identity, state)
     host_name, _, path = rest.partition("/")
     return world.find(name), KeysInputs(world=name, host=host_name, path=f"/{path}", kind="cometbft")
+
+
+def _certificate_place(identity: str, state: JsonObject) -> tuple[World | None, CertificateInputs]:
+    """An identity is `<host>@<address>/<path>`."""
+    name, rest = world_and_identity(identity, state)
+    where, _, path = rest.partition("/")
+    host_name, _, address = where.partition("@")
+    inputs = CertificateInputs(world=name, host=host_name, path=f"/{path}", address=IPv4Address(address))
+    return world.find(name), inputs
 
 
 RESOURCES: tuple[Resource[Any], ...] = (
@@ -268,6 +303,17 @@ RESOURCES: tuple[Resource[Any], ...] = (
         update=_create_genesis,
         find=_find_genesis,
         delete=_delete_genesis,
+    ),
+    Resource(
+        name="Certificate",
+        inputs=CertificateInputs,
+        replaced_by=frozenset({"world", "host", "path", "address"}),
+        outputs={"certificate": "string"},
+        identity=lambda inputs: f"{inputs.host}@{inputs.address}{inputs.path}",
+        create=_create_certificate,
+        update=_create_certificate,
+        find=_find_certificate,
+        delete=_delete_certificate,
     ),
 )
 

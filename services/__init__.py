@@ -2,6 +2,8 @@
 
     services_of(plan, host, paths, facts)   everything that runs on a host, in start order
     needs_keys(host)                        whether that takes `Facts`, known only when keys were made
+    member_services_of(plan, host, paths, certificates)  those of a member of a store, a queue or an engine
+    names_of(host)                          the names of what runs on a member of a store, a queue or an engine
     firewall.ruleset(plan, host)            its packet filter
     sysctl.settings(plan, host)             its kernel settings
 
@@ -10,6 +12,8 @@ One module a service. A service is added here when a host of some role must run 
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 from diversite.errors import PlanError
 from diversite.plan import Host, Plan
@@ -22,6 +26,7 @@ from services import (
     etcd,
     firewall,
     haproxy,
+    membership,
     nats,
     passive,
     patroni,
@@ -40,6 +45,9 @@ __all__ = [
     "Service",
     "ValidatorKeys",
     "firewall",
+    "member_services_of",
+    "membership",
+    "names_of",
     "needs_keys",
     "services_of",
     "sysctl",
@@ -48,7 +56,12 @@ __all__ = [
 
 def needs_keys(host: Host) -> bool:
     """Whether the services of a host can be rendered only with `Facts`."""
-    return host.role == "validator"
+    return host.role == "validator" or host.role in membership.ROLES
+
+
+def names_of(host: Host) -> tuple[str, ...]:
+    """The names of what runs on a member of a store, a queue or an engine, in start order."""
+    return tuple(it.NAME for it in _MEMBERS[host.role])
 
 
 def services_of(plan: Plan, host: Host, paths: PathsOf, facts: Facts | None = None) -> tuple[Service, ...]:
@@ -59,24 +72,35 @@ def services_of(plan: Plan, host: Host, paths: PathsOf, facts: Facts | None = No
         case "monitor":
             first = blackbox.service(host, paths(blackbox.NAME))
             return (first, *(it.service(plan, host, paths(it.NAME)) for it in (alertmanager, prometheus)))
+        case "store" | "queue" | "passive":
+            return member_services_of(plan, host, paths, _required(facts, host).certificates)
         case role:
             return tuple(it.service(plan, host, paths(it.NAME)) for it in _PROGRAMS[role])
+
+
+def member_services_of(plan: Plan, host: Host, paths: PathsOf, certificates: Mapping[str, str]) -> tuple[Service, ...]:
+    """What runs on a member of a store, a queue or an engine; `certificates`: PEM of every member's, by host."""
+    mine = membership.membership(paths(membership.NAME), certificates)
+    return tuple(it.service(plan, host, paths(it.NAME), mine) for it in _MEMBERS[host.role])
 
 
 _PROGRAMS = {
     "gateway": (bird,),
     "engine": (engine,),
     "entry": (haproxy,),
+}
+"""The programs of the other roles, in start order."""
+_MEMBERS = {
     "store": (etcd, patroni),
     "queue": (nats,),
     "passive": (store_proxy, passive),
 }
-"""The programs of the other roles, in start order."""
+"""Those of the roles that have certificates."""
 
 
 def _required(facts: Facts | None, host: Host) -> Facts:
     if facts is None:
         raise PlanError(
-            f"host {host.name}: its services need the validators' keys; make the keys, then pass their facts"
+            f"host {host.name}: its services need what others' keys are; make the keys, then pass their facts"
         )
     return facts

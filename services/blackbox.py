@@ -29,13 +29,15 @@ def service(host: Host, paths: Paths) -> Service:
 
 
 def config() -> str:
-    """`blackbox.yml`: `http_ready` for an answer of 200, `icmp_rtt` for the round trip."""
+    """`blackbox.yml`: `http_ready` for an answer of 200, `https_ready` for a member's, `icmp_rtt` for a round trip."""
     timeout = f"{PROBE_SECONDS_MAX}s"
     http = {"method": "GET", "valid_status_codes": [200], "follow_redirects": False, "preferred_ip_protocol": "ip4"}
+    secured = {**http, "tls_config": {"insecure_skip_verify": True}}  # monitors know no member's key
     return yaml(
         {
             "modules": {
                 "http_ready": {"prober": "http", "timeout": timeout, "http": http},
+                "https_ready": {"prober": "http", "timeout": timeout, "http": secured},
                 "icmp_rtt": {"prober": "icmp", "timeout": timeout, "icmp": {"preferred_ip_protocol": "ip4"}},
             }
         }

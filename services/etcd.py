@@ -5,19 +5,26 @@ from __future__ import annotations
 from diversite import ports
 from diversite.keeping import StorePlan
 from diversite.plan import Host, Plan
+from services.membership import Membership, engines_of
 from services.service import Paths, Ready, Service
 from services.writing import yaml
 
 NAME = "etcd"
+PEERS, CLIENTS = "peers.pem", "clients.pem"
 
 
-def service(plan: Plan, host: Host, paths: Paths) -> Service:
-    """A member of the store's etcd."""
+def service(plan: Plan, host: Host, paths: Paths, mine: Membership) -> Service:
+    """A member of the store's etcd, with whom only its peers and the store's users speak."""
     store = store_of(plan, host)
+    users = [name for engine in engines_of(plan, store=store.name) for name in engine.members]
     return Service(
         name=NAME,
         command=("etcd", "--config-file", f"{paths.etc}/etcd.yaml"),
-        files={f"{paths.etc}/etcd.yaml": config(plan, host, store, paths)},
+        files={
+            f"{paths.etc}/etcd.yaml": config(plan, host, store, paths, mine),
+            f"{paths.etc}/{PEERS}": mine.trust(store.members),
+            f"{paths.etc}/{CLIENTS}": mine.trust([*store.members, *users]),
+        },
         ready=Ready(kind="tcp", address=f"{host.address}:{ports.ETCD_CLIENT}"),
     )
 
@@ -32,18 +39,22 @@ def endpoints(plan: Plan, store: StorePlan) -> list[str]:
     return [f"{plan.hosts[name].address}:{ports.ETCD_CLIENT}" for name in store.members]
 
 
-def config(plan: Plan, host: Host, store: StorePlan, paths: Paths) -> str:
+def config(plan: Plan, host: Host, store: StorePlan, paths: Paths, mine: Membership) -> str:
     """`etcd.yaml`: the members, and time-outs from the latency matrix."""
-    peers = ",".join(f"{name}=http://{plan.hosts[name].address}:{ports.ETCD_PEER}" for name in store.members)
-    here = {"client": f"http://{host.address}:{ports.ETCD_CLIENT}", "peer": f"http://{host.address}:{ports.ETCD_PEER}"}
+    peers = ",".join(f"{name}=https://{plan.hosts[name].address}:{ports.ETCD_PEER}" for name in store.members)
+    client, peer = (f"https://{host.address}:{port}" for port in (ports.ETCD_CLIENT, ports.ETCD_PEER))
+    shown = {"cert-file": mine.certificate, "key-file": mine.key, "client-cert-auth": True}
     return yaml(
         {
             "name": host.name,
             "data-dir": f"{paths.data}/member",
-            "listen-client-urls": here["client"],
-            "advertise-client-urls": here["client"],
-            "listen-peer-urls": here["peer"],
-            "initial-advertise-peer-urls": here["peer"],
+            "listen-client-urls": client,
+            "advertise-client-urls": client,
+            "listen-peer-urls": peer,
+            "initial-advertise-peer-urls": peer,
+            "listen-metrics-urls": f"http://{host.address}:{ports.ETCD_METRICS}",  # monitors read, and nothing else
+            "client-transport-security": {**shown, "trusted-ca-file": f"{paths.etc}/{CLIENTS}"},
+            "peer-transport-security": {**shown, "trusted-ca-file": f"{paths.etc}/{PEERS}"},
             "initial-cluster": peers,
             "initial-cluster-token": f"{plan.venue}-{store.name}",
             "initial-cluster-state": "new",
@@ -54,6 +65,6 @@ def config(plan: Plan, host: Host, store: StorePlan, paths: Paths) -> str:
             "enable-v2": False,
             "enable-grpc-gateway": True,  # off where a file configures it, though its default is on
             "logger": "zap",
-            "log-level": "warn",
+            "log-level": "error",  # 3.4 warns with every question by its JSON gateway that certificates are no users
         }
     )

@@ -23,6 +23,7 @@ class ValidatorKeys:
 
 NO_VALIDATORS: Mapping[str, ValidatorKeys] = {}
 NO_TUNNELS: Mapping[str, Mapping[str, str]] = {}
+NO_CERTIFICATES: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +36,8 @@ class Facts:
     """The same for the life of the chain, whatever becomes of the plan; None where nobody asks."""
     tunnels: Mapping[str, Mapping[str, str]] = field(default_factory=lambda: NO_TUNNELS)
     """Base64 of the WireGuard key of each link's end, by site and then by the link's name; a lab has none."""
+    certificates: Mapping[str, str] = field(default_factory=lambda: NO_CERTIFICATES)
+    """PEM of the certificate of each member of a store, queue or active-passive engine, by the host's name."""
 
 
 def facts_of(halves: PublicHalves) -> Facts:

@@ -9,13 +9,42 @@ from services.alert import Alert
 QUEUE_SHARE_MAX = 0.2
 """Of a queue's bound: orders wait for a worker, and there is time to see why before they are refused."""
 LAG_BATCHES_MAX = 100
+CERTIFICATE_DAYS_LEFT_MIN = 90
+"""All of a venue's are made on one day and end on one day, and with them all that they keep apart."""
+CERTIFICATE_DAYS_LEFT_OLD = 3650 - 400
+"""A key that is older than 400 days is due for another; a certificate is made for 3650."""
 
 
 def alerts(plan: Plan) -> tuple[Alert, ...]:
     """What a monitor evaluates for each store and each engine; nothing for a venue without any."""
     keepings = plan.keepings
     stores = [alert for store in keepings.stores.values() for alert in _store(store)]
-    return (*stores, *(alert for engine in keepings.engines.values() for alert in _engine(engine)))
+    engines = [alert for engine in keepings.engines.values() for alert in _engine(engine)]
+    return (*stores, *engines, *(_certificates() if stores or engines else ()))
+
+
+def _certificates() -> tuple[Alert, ...]:
+    """Of members of stores and queues as they show it, of an engine's members as they tell it."""
+    ends = 'probe_ssl_earliest_cert_expiry{job=~"probe-(queue|store)"} or passive_certificate_ends_seconds'
+    left = f"(({ends}) - time()) / 86400"
+    return (
+        Alert(
+            name="CertificateEnds",
+            expression=f"{left} < {CERTIFICATE_DAYS_LEFT_MIN}",
+            hold_seconds=60,
+            severity="critical",
+            summary="The certificate of {{ $labels.node }} ends in {{ $value | humanize }} days, and its trust too.",
+            action="Give each member a new key, one after the other (docs/runbooks/certificates.md).",
+        ),
+        Alert(
+            name="CertificateOld",
+            expression=f"{left} < {CERTIFICATE_DAYS_LEFT_OLD}",
+            hold_seconds=60,
+            severity="warning",
+            summary="The key of {{ $labels.node }} is older than 400 days.",
+            action="Give it a new key when it suits you (docs/runbooks/certificates.md).",
+        ),
+    )
 
 
 def _store(store: StorePlan) -> tuple[Alert, ...]:

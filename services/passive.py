@@ -6,29 +6,33 @@ import json
 
 from diversite import ports
 from diversite.genesis import ORDER_BYTES_MAX
+from diversite.keeping import PassivePlan
 from diversite.plan import Host, Plan
 from services.engine import ACKNOWLEDGE_SECONDS_MAX
 from services.etcd import endpoints
+from services.membership import Membership
+from services.nats import stream
 from services.patroni import DATABASE, ROLE
 from services.service import Paths, Ready, Service
 
 NAME = "passive"
+STORE, QUEUE = "store.pem", "queue.pem"
 
 
-def service(plan: Plan, host: Host, paths: Paths) -> Service:
+def service(plan: Plan, host: Host, paths: Paths, mine: Membership) -> Service:
     """The engine's process: its entrance on every member, its work on the one with the lease."""
     path = f"{paths.etc}/passive.json"
     return Service(
         name=NAME,
         command=("python", "-m", "workloads.passive", "--config", path),
-        files={path: config(plan, host)},
+        files={path: config(plan, host, paths, mine), **_trust(plan, host, paths, mine)},
         ready=Ready(kind="tcp", address=f"{host.address}:{ports.ENGINE_HTTP}"),
     )
 
 
-def config(plan: Plan, host: Host) -> str:
+def config(plan: Plan, host: Host, paths: Paths, mine: Membership) -> str:
     """`passive.json`: where it listens, its store, its queue and its lease."""
-    engine = next(engine for engine in plan.keepings.engines.values() if host.name in engine.members)
+    engine = _engine_of(plan, host)
     store, queue = plan.keepings.stores[engine.store], plan.keepings.queues[engine.queue]
     settings = {
         "engine": engine.name,
@@ -36,10 +40,16 @@ def config(plan: Plan, host: Host) -> str:
         "site": host.site,
         "preferred": host.name == next(iter(engine.members)),
         "http": f"{host.address}:{ports.ENGINE_HTTP}",
-        "store": f"host=127.0.0.1 port={ports.STORE_PROXY} dbname={DATABASE} user={ROLE}",
+        "store": f"host=127.0.0.1 port={ports.STORE_PROXY} dbname={DATABASE} user={ROLE} {_secured(paths, mine)}",
         "etcd": endpoints(plan, store),
-        "queue": [f"nats://{plan.hosts[name].address}:{ports.NATS_CLIENT}" for name in queue.members],
-        "stream": f"{queue.name}-{engine.name}",
+        "queue": [f"tls://{plan.hosts[name].address}:{ports.NATS_CLIENT}" for name in queue.members],
+        "tls": {
+            "key": mine.key,
+            "certificate": mine.certificate,
+            "etcd": f"{paths.etc}/{STORE}",
+            "queue": f"{paths.etc}/{QUEUE}",
+        },
+        "stream": stream(queue, engine.name),
         "replicas": queue.replicas,
         "messages_max": queue.messages_max,
         "lease_seconds": engine.timing.lease_seconds,
@@ -49,3 +59,20 @@ def config(plan: Plan, host: Host) -> str:
         "markets": {name: {"tick": it.tick, "lot": it.lot} for name, it in plan.topology.markets.items()},
     }
     return json.dumps(settings, indent=2) + "\n"
+
+
+def _engine_of(plan: Plan, host: Host) -> PassivePlan:
+    return next(engine for engine in plan.keepings.engines.values() if host.name in engine.members)
+
+
+def _trust(plan: Plan, host: Host, paths: Paths, mine: Membership) -> dict[str, str]:
+    engine, keepings = _engine_of(plan, host), plan.keepings
+    return {
+        f"{paths.etc}/{STORE}": mine.trust(keepings.stores[engine.store].members),
+        f"{paths.etc}/{QUEUE}": mine.trust(keepings.queues[engine.queue].members),
+    }
+
+
+def _secured(paths: Paths, mine: Membership) -> str:
+    """One of the store's members must answer; which one, the way through the proxy decides."""
+    return f"sslmode=verify-ca sslrootcert={paths.etc}/{STORE} sslcert={mine.certificate} sslkey={mine.key}"

@@ -12,39 +12,46 @@ from diversite import ports
 from diversite.keeping import StorePlan
 from diversite.plan import Host, Plan
 from services.etcd import endpoints, store_of
+from services.membership import Membership, engines_of
 from services.service import Paths, Ready, Service
 from services.writing import render, yaml
 
 NAME = "patroni"
 USER = "postgres"
 """PostgreSQL refuses to run as root."""
+ACCOUNT = "diversite"
+"""What services run as on a cloud's host."""
+MEMBERS, CLIENTS = "members.pem", "clients.pem"
 BINARIES = "/usr/lib/postgresql/15/bin"
 """Where Debian 12 keeps them."""
 DATABASE = "venue"
 ROLE = "engine"
-"""What an active-passive engine is to the store: it owns its tables and nothing else."""
+"""What an active-passive engine is to the store: it reads and adds to its tables, and owns nothing."""
 CONNECTIONS_MAX = 100
 
 
-def service(plan: Plan, host: Host, paths: Paths) -> Service:
+def service(plan: Plan, host: Host, paths: Paths, mine: Membership) -> Service:
     """Patroni and the PostgreSQL that it runs."""
     store = store_of(plan, host)
+    users = [name for engine in engines_of(plan, store=store.name) for name in engine.members]
     path, begin = f"{paths.etc}/patroni.yaml", f"{paths.etc}/begin.sh"
     return Service(
         name=NAME,
         command=("patroni", path),
         files={
-            path: config(plan, host, store, paths),
+            path: config(plan, host, store, paths, mine),
+            f"{paths.etc}/{MEMBERS}": mine.trust(store.members),
+            f"{paths.etc}/{CLIENTS}": mine.trust([*store.members, *users]),
             begin: render("store_begin.sh.j2", database=DATABASE, role=ROLE),
         },
-        ready=Ready(kind="http", address=f"{host.address}:{ports.PATRONI}", path="/liveness", seconds_max=60),
+        ready=Ready(kind="tcp", address=f"{host.address}:{ports.PATRONI}", seconds_max=60),
         user=USER,
     )
 
 
-def config(plan: Plan, host: Host, store: StorePlan, paths: Paths) -> str:
-    """`patroni.yaml` of a member."""
-    timing = store.timing
+def config(plan: Plan, host: Host, store: StorePlan, paths: Paths, mine: Membership) -> str:
+    """`patroni.yaml` of a member. Whoever may reach it may read; what changes anything takes a member's certificate."""
+    timing, members = store.timing, f"{paths.etc}/{MEMBERS}"
     return yaml(
         {
             "scope": store.name,
@@ -52,8 +59,19 @@ def config(plan: Plan, host: Host, store: StorePlan, paths: Paths) -> str:
             "restapi": {
                 "listen": f"{host.address}:{ports.PATRONI}",
                 "connect_address": f"{host.address}:{ports.PATRONI}",
+                "certfile": mine.certificate,
+                "keyfile": mine.key,
+                "cafile": members,
+                "verify_client": "optional",
             },
-            "etcd3": {"hosts": endpoints(plan, store)},
+            "ctl": {"certfile": mine.certificate, "keyfile": mine.key, "cacert": members},
+            "etcd3": {
+                "hosts": endpoints(plan, store),
+                "protocol": "https",
+                "cacert": members,
+                "cert": mine.certificate,
+                "key": mine.key,
+            },
             "bootstrap": {
                 "dcs": {
                     "ttl": timing.patroni_ttl_seconds,
@@ -68,15 +86,17 @@ def config(plan: Plan, host: Host, store: StorePlan, paths: Paths) -> str:
                 "initdb": [{"encoding": "UTF8"}, "data-checksums"],
                 "post_bootstrap": f"sh {paths.etc}/begin.sh",
             },
-            "postgresql": _postgresql(plan, host, store, paths),
+            "postgresql": _postgresql(plan, host, store, paths, mine),
             "watchdog": {"mode": "off"},
             "tags": {"failover_priority": 2 if host.name == store.primary else 1},
         }
     )
 
 
-def _postgresql(plan: Plan, host: Host, store: StorePlan, paths: Paths) -> dict[str, Any]:
+def _postgresql(plan: Plan, host: Host, store: StorePlan, paths: Paths, mine: Membership) -> dict[str, Any]:
     milliseconds = f"{store.timing.connection_timeout_ms}ms"
+    shown = {"sslmode": "verify-ca", "sslcert": mine.certificate, "sslkey": mine.key}
+    secured = {**shown, "sslrootcert": f"{paths.etc}/{MEMBERS}"}
     return {
         "listen": f"{host.address}:{ports.POSTGRESQL}",
         "connect_address": f"{host.address}:{ports.POSTGRESQL}",
@@ -88,8 +108,8 @@ def _postgresql(plan: Plan, host: Host, store: StorePlan, paths: Paths) -> dict[
         "use_unix_socket_repl": True,
         "authentication": {
             "superuser": {"username": USER},
-            "replication": {"username": "replicator"},
-            "rewind": {"username": "rewinder"},
+            "replication": {"username": "replicator", **secured},
+            "rewind": {"username": "rewinder", **secured},
         },
         "parameters": {
             "unix_socket_directories": paths.data,
@@ -101,24 +121,35 @@ def _postgresql(plan: Plan, host: Host, store: StorePlan, paths: Paths) -> dict[
             "wal_retrieve_retry_interval": "500ms",
             "tcp_user_timeout": milliseconds,
             "log_checkpoints": "off",
+            "ssl": "on",
+            "ssl_min_protocol_version": "TLSv1.3",
+            "ssl_cert_file": mine.certificate,
+            "ssl_key_file": mine.key,
+            "ssl_ca_file": f"{paths.etc}/{CLIENTS}",
         },
         "pg_hba": _who_may(plan, store),
+        "pg_ident": _who_is(plan, store),
     }
 
 
 def _who_may(plan: Plan, store: StorePlan) -> list[str]:
-    """Members replicate, engines reach their own database; by address, which the packet filter vouches for."""
+    """The superuser only on the host itself; over the network by certificate: members replicate, engines reach their
+    own database. By address too, which the packet filter vouches for.
+    """
     members = [plan.hosts[name].address for name in store.members]
-    engines = [
-        plan.hosts[name].address
-        for engine in plan.keepings.engines.values()
-        if engine.store == store.name
-        for name in engine.members
-    ]
+    engines = [plan.hosts[name].address for it in engines_of(plan, store=store.name) for name in it.members]
     return [
-        f"local all {USER} trust",
-        "local replication replicator trust",
-        *(f"host replication replicator {address}/32 trust" for address in members),
-        *(f"host all {name} {address}/32 trust" for address in members for name in (USER, "rewinder")),
-        *(f"host {DATABASE} {ROLE} {address}/32 trust" for address in engines),
+        f"local all {USER} peer map=here",
+        "local replication replicator peer map=here",
+        *(f"hostssl replication replicator {address}/32 cert map=members" for address in members),
+        *(f"hostssl postgres rewinder {address}/32 cert map=members" for address in members),
+        *(f"hostssl {DATABASE} {ROLE} {address}/32 cert map=engines" for address in engines),
     ]
+
+
+def _who_is(plan: Plan, store: StorePlan) -> list[str]:
+    """Which role each may take: the accounts that Patroni runs as, and certificates by the host that they name."""
+    accounts = [f"here {account} {role}" for account in (USER, ACCOUNT) for role in (USER, "replicator")]
+    members = [f"members {name} {role}" for name in store.members for role in ("replicator", "rewinder")]
+    engines = [f"engines {name} {ROLE}" for it in engines_of(plan, store=store.name) for name in it.members]
+    return [*accounts, *members, *engines]

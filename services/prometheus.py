@@ -98,8 +98,9 @@ def _scrapes(plan: Plan, host: Host) -> Iterable[dict[str, Any]]:
 def _keepers(plan: Plan) -> Iterable[dict[str, Any]]:
     """State beside consensus, where there is any. What a queue holds is told by the engines that use it."""
     if plan.keepings.stores:
-        yield _job("etcd", _targets(plan.of_role("store"), ports.ETCD_CLIENT))
-        yield _job("patroni", _targets(plan.of_role("store"), ports.PATRONI))
+        yield _job("etcd", _targets(plan.of_role("store"), ports.ETCD_METRICS))
+        unverified = {"insecure_skip_verify": True}  # a monitor reads, by address, and knows no member's key
+        yield _job("patroni", _targets(plan.of_role("store"), ports.PATRONI), scheme="https", tls_config=unverified)
     if plan.keepings.engines:
         yield _job("passive", _targets(plan.of_role("passive"), ports.ENGINE_HTTP))
 
@@ -127,8 +128,11 @@ def _probes(plan: Plan, host: Host) -> Iterable[dict[str, Any]]:
         "probe-engine", "http_ready", _targets(plan.of_role("engine"), ports.ENGINE_HTTP, "http://{}" + ready), host
     )
     if plan.keepings.queues:
-        health = "http://{}/healthz"
-        yield _probe("probe-queue", "http_ready", _targets(plan.of_role("queue"), ports.NATS_MONITOR, health), host)
+        health = "https://{}/healthz"
+        yield _probe("probe-queue", "https_ready", _targets(plan.of_role("queue"), ports.NATS_MONITOR, health), host)
+    if plan.keepings.stores:
+        alive = "https://{}/liveness"
+        yield _probe("probe-store", "https_ready", _targets(plan.of_role("store"), ports.PATRONI, alive), host)
     yield _probe("probe-site", "icmp_rtt", [_target(it, str(it.address)) for it in plan.of_role("gateway")], host)
 
 

@@ -3,31 +3,39 @@
 from __future__ import annotations
 
 from diversite import ports
+from diversite.keeping import StorePlan
 from diversite.plan import Host, Plan
+from services.membership import Membership
 from services.service import Paths, Ready, Service
 from services.writing import render
 
 NAME = "store-proxy"
+STORE = "store.pem"
 
 CHECK_MS = 500
 FALL = 2
 
 
-def service(plan: Plan, host: Host, paths: Paths) -> Service:
+def service(plan: Plan, host: Host, paths: Paths, mine: Membership) -> Service:
     """The proxy."""
-    path = f"{paths.etc}/haproxy.cfg"
+    path, trust = f"{paths.etc}/haproxy.cfg", f"{paths.etc}/{STORE}"
     return Service(
         name=NAME,
         command=("haproxy", "-db", "-f", path),
-        files={path: config(plan, host)},
+        files={path: config(plan, host, trust), trust: mine.trust(store_of(plan, host).members)},
         ready=Ready(kind="none"),
     )
 
 
-def config(plan: Plan, host: Host) -> str:
-    """`haproxy.cfg`: sessions end at once when their primary is one no more."""
+def store_of(plan: Plan, host: Host) -> StorePlan:
+    """The store of the engine whose member a host is."""
     engine = next(engine for engine in plan.keepings.engines.values() if host.name in engine.members)
-    store = plan.keepings.stores[engine.store]
+    return plan.keepings.stores[engine.store]
+
+
+def config(plan: Plan, host: Host, trust: str) -> str:
+    """`haproxy.cfg`: sessions end at once when their primary is one no more. `trust`: the path of the store's file."""
+    store = store_of(plan, host)
     return render(
         "store_proxy.cfg.j2",
         host=host,
@@ -35,6 +43,7 @@ def config(plan: Plan, host: Host) -> str:
         proxy_port=ports.STORE_PROXY,
         database_port=ports.POSTGRESQL,
         patroni_port=ports.PATRONI,
+        trust=trust,
         check_ms=CHECK_MS,
         fall=FALL,
     )

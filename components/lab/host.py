@@ -11,6 +11,8 @@ from components.component import Component
 from components.contract import MachineArgs, PublicKeys, tags
 from components.lab.foundation import Foundation
 from components.lab.resources import (
+    Certificate,
+    CertificateArgs,
     Host,
     HostArgs,
     Keys,
@@ -25,7 +27,7 @@ from components.lab.resources import (
 from components.lab.resources import Service as LabService
 from diversite.plan import Access
 from diversite.plan import Host as PlannedHost
-from services import Paths, PathsOf, Service, firewall, sysctl
+from services import Paths, PathsOf, Service, firewall, membership, sysctl
 
 ROOT = "/run/lab/hosts"
 """Where a lab's hosts keep things, seen from inside its namespaces."""
@@ -119,6 +121,12 @@ class Machine(Component):
                 validator_public_key=known[0], validator_address=known[1], node_id=known[2], created_at=known[3]
             )
         )
+
+    def certificate(self) -> pulumi.Output[str]:
+        """The certificate of the host's own key; the key never leaves its disk."""
+        where, address = paths(self._plan_host)(membership.NAME).data, str(self._plan_host.address)
+        args = CertificateArgs(world=self._world.id, host=self.host.id, path=where, address=address)
+        return Certificate(f"{self._name}-certificate", args, self.child()).certificate
 
     def start(self, service: pulumi.Output[Service], name: str, after: Sequence[pulumi.Resource]) -> None:
         """Run a service that could be rendered only now."""

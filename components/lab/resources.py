@@ -101,6 +101,18 @@ class GenesisArgs:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class CertificateArgs:
+    """A key made on a host, and the certificate of it."""
+
+    world: Text
+    host: Text
+    path: str
+    """The directory of `key.pem` and `certificate.pem`, inside the lab."""
+    address: str
+    """Where others reach the host."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class ServiceReady:
     """How to ask a service whether it is ready."""
 
@@ -216,6 +228,17 @@ class Genesis(_LabResource):
     """The first document."""
 
     def __init__(self, name: str, args: GenesisArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__(name, args, opts)
+
+
+class Certificate(_LabResource):
+    """A key made on a host, and the certificate of it."""
+
+    outputs = ("certificate",)
+    certificate: pulumi.Output[str]
+    """PEM."""
+
+    def __init__(self, name: str, args: CertificateArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(name, args, opts)
 
 

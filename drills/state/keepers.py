@@ -80,8 +80,8 @@ class Keepers:
     def journal(self, host: str) -> tuple[Written, ...]:
         """What a member of the store has of the engine's journal, read on that host."""
         query = JOURNAL.format(engine=self.engine.name)
-        address = str(self.plan.hosts[host].address)
-        command = [f"{BINARIES}/psql", "-X", "-A", "-t", "-F", "|", "-h", address, "-U", USER, "-d", DATABASE]
+        socket = f"/run/lab/hosts/{host}/data/patroni"
+        command = [f"{BINARIES}/psql", "-X", "-A", "-t", "-F", "|", "-h", socket, "-U", USER, "-d", DATABASE]
         told = control.run(self.lab, host, [*command, "-c", query])
         if told.returncode:
             raise LabError(f"host {host}: its journal cannot be read: {told.stderr.strip()[-300:]}")
@@ -115,7 +115,8 @@ class Keepers:
 
     def _statuses(self, names: Iterable[str], port: int, path: str) -> Mapping[str, Any]:
         asked = [self.plan.hosts[name] for name in names]
-        answers = self._observer.ask([(host, f"http://{host.address}:{port}{path}") for host in asked])
+        scheme = "https" if port in (ports.PATRONI, ports.NATS_MONITOR) else "http"
+        answers = self._observer.ask([(host, f"{scheme}://{host.address}:{port}{path}") for host in asked])
         return {host.name: answer.json() for host, answer in zip(asked, answers, strict=True) if answer.ok}
 
 

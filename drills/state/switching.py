@@ -12,6 +12,8 @@ from diversite.errors import DiversiteError, LabError
 from drills.state.keepers import Keepers
 from lab import control
 from lab.world import wait_until
+from services.membership import CERTIFICATE, KEY
+from services.patroni import MEMBERS
 
 MOVED_SECONDS_MAX = 30.0
 CURL = ["curl", "--silent", "--show-error", "--max-time", "30", "--request", "POST"]
@@ -66,10 +68,13 @@ def _give_over(keepers: Keepers, before: str, to: str) -> None:
 
 def _switch(keepers: Keepers, before: str, to: str) -> None:
     address = keepers.plan.hosts[before].address
-    _post(keepers.lab, before, f"http://{address}:{ports.PATRONI}/switchover", {"leader": before, "candidate": to})
+    _post(keepers.lab, before, f"https://{address}:{ports.PATRONI}/switchover", {"leader": before, "candidate": to})
 
 
 def _post(lab: str, host: str, url: str, body: dict[str, str]) -> None:
-    told = control.run(lab, host, [*CURL, "--fail-with-body", "--data", json.dumps(body), url])
+    home = f"/run/lab/hosts/{host}"
+    shown = ["--cert", f"{home}/data/member/{CERTIFICATE}", "--key", f"{home}/data/member/{KEY}"]
+    secured = [*shown, "--cacert", f"{home}/etc/patroni/{MEMBERS}"] if url.startswith("https") else []
+    told = control.run(lab, host, [*CURL, *secured, "--fail-with-body", "--data", json.dumps(body), url])
     if told.returncode:
         raise LabError(f"host {host}: {url}: {told.stderr.strip()} {told.stdout.strip()}"[:400])

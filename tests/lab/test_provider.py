@@ -140,7 +140,7 @@ def test_the_schema_describes_every_kind(engine_of: Engine) -> None:
     schema = json.loads(told)
     assert schema["version"] == version()
     assert set(schema["resources"]) == {
-        f"lab:index:{kind}" for kind in ("World", "Host", "Wire", "Keys", "Genesis", "Service")
+        f"lab:index:{kind}" for kind in ("World", "Host", "Wire", "Keys", "Certificate", "Genesis", "Service")
     }
     assert schema["resources"]["lab:index:Wire"]["requiredInputs"] == ["world", "name", "a", "b", "delayMicroseconds"]
     references = {part.split('"')[0] for part in told.split('"#/types/')[1:]}

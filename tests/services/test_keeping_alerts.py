@@ -37,7 +37,11 @@ def _one(metric: str, node: str, fires: str, silent: str, **labels: str) -> Exam
 
 MOST = {_of("passive_queue_messages_max", WORKER, **ENGINE): "1000x60"}
 HELD = _of("passive_queue_messages", WORKER, **ENGINE)
+DAY = 86400
+ENDS = "probe_ssl_earliest_cert_expiry"
 EXAMPLES = {
+    "CertificateEnds": _one(ENDS, HEL, f"{80 * DAY}x60", f"{3649 * DAY}x60", job="probe-store"),
+    "CertificateOld": _one("passive_certificate_ends_seconds", WORKER, f"{3200 * DAY}x60", f"{3649 * DAY}x60"),
     "StoreWithoutPrimary-ledger": Example(_primary(0), _primary(1)),
     "StoreWithoutStandby-ledger": Example(_primary(1) | _streaming(0), _primary(1) | _streaming(1)),
     "StoreMemberMissing-ledger": _one("up", HEL, "0x60", "1x60", job="patroni"),

@@ -16,9 +16,9 @@ from diversite import ports
 from diversite.errors import PlanError
 from diversite.plan import Host, Plan, plan
 from diversite.topology import Topology
-from services import firewall, needs_keys, services_of
+from services import firewall, names_of, needs_keys, services_of
 from services.service import Service
-from tests.services.venues import europe, facts_of, paths_below, rendered
+from tests.services.venues import europe, facts_of, passive, paths_below, rendered
 from tests.support.topologies import topologies
 
 LISTED = {value for name, value in vars(ports).items() if name.isupper() and isinstance(value, int)}
@@ -69,11 +69,18 @@ def test_files_stay_in_the_configuration_directory(venue: Plan) -> None:
             assert all(path.startswith(f"/srv/{name}/etc/{service.name}/") for path in service.files)
 
 
-def test_only_validators_wait_for_keys() -> None:
+def test_only_validators_and_members_wait_for_keys() -> None:
     """Everything else can be rendered while no key exists yet."""
-    venue = europe()
-    for host in venue.hosts.values():
-        assert needs_keys(host) == (host.role == "validator")
+    for host in (*europe().hosts.values(), *passive().hosts.values()):
+        assert needs_keys(host) == (host.role in {"validator", "store", "queue", "passive"})
+
+
+def test_what_runs_on_a_member_is_known_before_its_keys() -> None:
+    """A deployment can tell what it will start."""
+    venue = passive()
+    for name, found in rendered(venue).items():
+        if venue.hosts[name].role in {"store", "queue", "passive"}:
+            assert names_of(venue.hosts[name]) == tuple(service.name for service in found)
 
 
 def test_a_validator_without_keys_is_refused() -> None:

@@ -18,7 +18,8 @@ from diversite.genesis import Genesis, genesis_of
 from diversite.plan import Host, Plan, plan
 from diversite.ports import Role
 from diversite.topology import Topology
-from services import Facts, Paths, Service, ValidatorKeys, services_of
+from services import Facts, Paths, Service, ValidatorKeys, membership, needs_keys, services_of
+from tests.support.certificates import certificates_of, lay_down
 
 PROJECT = Path(__file__).parents[2]
 STACKS = PROJECT / "stacks"
@@ -55,6 +56,7 @@ def facts_of(venue: Plan) -> Facts:
     return Facts(
         validators=validators,
         genesis=genesis_with(venue, validators),
+        certificates=certificates_of(venue),
     )
 
 
@@ -72,7 +74,7 @@ def rendered(venue: Plan, root: Path = Path("/srv")) -> Mapping[str, tuple[Servi
     """Every service of every host, by the host's name."""
     facts = facts_of(venue)
     return {
-        host.name: services_of(venue, host, paths_below(root, host), facts if host.role == "validator" else None)
+        host.name: services_of(venue, host, paths_below(root, host), facts if needs_keys(host) else None)
         for host in venue.hosts.values()
     }
 
@@ -85,6 +87,8 @@ def written(venue: Plan, root: Path, role: Role) -> Iterator[tuple[Host, Service
                 Path(path).parent.mkdir(parents=True, exist_ok=True)
                 Path(path).write_text(content)
             Path(paths_below(root, host)(service.name).data).mkdir(parents=True, exist_ok=True)
+            if role in membership.ROLES:
+                lay_down(host, Path(paths_below(root, host)(membership.NAME).data))
             yield host, service
 
 

@@ -36,7 +36,7 @@ async def run(settings: Settings) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     gateway = Gateway(settings)
-    lease = Lease(settings.etcd, settings.engine, settings.member, settings.lease_seconds)
+    lease = Lease(settings.etcd, settings.engine, settings.member, settings.lease_seconds, settings.tls)
     worker = Worker(settings, lease, gateway.settled)
     runner = web.AppRunner(gateway.serve(worker), access_log=None, shutdown_timeout=0.5)
     await runner.setup()

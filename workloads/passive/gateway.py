@@ -153,7 +153,7 @@ class Gateway:
     async def _metrics(self, _: web.Request) -> web.Response:
         standing, registry = self._the_worker.standing, CollectorRegistry()
         waiting = await self._the_worker.waiting()
-        figures = {
+        figures: dict[str, tuple[str, float]] = {
             "passive_working": ("1 while this member has the lease", standing.role == "works"),
             "passive_ready": ("1 while an order could be taken", not self._the_worker.obstacle),
             "passive_sequence": ("Last applied sequence of the queue", standing.sequence),
@@ -164,6 +164,9 @@ class Gateway:
             "passive_queue_messages": ("Orders that the stream holds", waiting or 0),
             "passive_queue_messages_max": ("How many it may hold", self._settings.messages_max),
         }
+        if self._settings.tls:
+            says = "When this member's certificate ends, seconds since 1970"
+            figures["passive_certificate_ends_seconds"] = (says, self._settings.tls.ends_seconds)
         for name, (says, value) in figures.items():
             Gauge(name, says, ("engine",), registry=registry).labels(self._settings.engine).set(value)
         return web.Response(body=generate_latest(registry), content_type="text/plain")

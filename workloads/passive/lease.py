@@ -13,6 +13,8 @@ from etcd3gw.exceptions import Etcd3Exception
 from etcd3gw.lease import Lease as EtcdLease
 from requests import RequestException
 
+from workloads.passive.settings import Tls
+
 Unreachable = (Etcd3Exception, RequestException, KeyError)
 """What the client raises where a member of etcd does not answer, or not as it should."""
 API_PATH = "/v3/"
@@ -32,8 +34,10 @@ class Held:
 class Lease:
     """An engine's lease, for one member. Every call tries the members of etcd one after the other."""
 
-    def __init__(self, members: tuple[str, ...], engine: str, member: str, seconds: int) -> None:
-        self._clients = [_client(address, timeout=max(0.5, seconds / 4)) for address in members]
+    def __init__(
+        self, members: tuple[str, ...], engine: str, member: str, seconds: int, tls: Tls | None = None
+    ) -> None:
+        self._clients = [_client(address, max(0.5, seconds / 4), tls) for address in members]
         self._member, self._wish = member, f"/diversite/{engine}/wanted"
         self._key, self._value, self._seconds = _text(f"/diversite/{engine}/lease"), _text(member), seconds
         self._held: Held | None = None
@@ -108,9 +112,20 @@ class Lease:
         raise ConnectionError(f"no member of etcd answers: {error}")
 
 
-def _client(address: str, timeout: float) -> Any:
+def _client(address: str, timeout: float, tls: Tls | None) -> Any:
     host, _, port = address.rpartition(":")
-    return Etcd3Client(host=host, port=int(port), timeout=timeout, api_path=API_PATH)
+    if tls is None:
+        return Etcd3Client(host=host, port=int(port), timeout=timeout, api_path=API_PATH)
+    return Etcd3Client(
+        host=host,
+        port=int(port),
+        protocol="https",
+        ca_cert=tls.etcd,
+        cert_key=tls.key,
+        cert_cert=tls.certificate,
+        timeout=timeout,
+        api_path=API_PATH,
+    )
 
 
 def _renewed(client: Any, held: Held) -> bool:

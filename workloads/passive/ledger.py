@@ -5,6 +5,9 @@
     outcomes    the first outcome of every order key, for good
     snapshots   the newest whole states, so that a follower need not read the journal from its beginning
 
+The store makes the tables (`services/templates/ledger.sql.j2`) and owns them. What is in the journal and the outcomes
+can be neither changed nor removed here.
+
 A primary of the store confirms only what a standby has too. A connection that breaks in COMMIT leaves it open whether
 the batch is there: whoever goes on reads the ledger first.
 """
@@ -20,21 +23,6 @@ import psycopg
 from workloads.engine.orders import Code
 from workloads.engine.outcomes import Outcome
 
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS engine (
-    name text PRIMARY KEY, epoch bigint NOT NULL, sequence bigint NOT NULL, height bigint NOT NULL);
-CREATE TABLE IF NOT EXISTS journal (
-    engine text NOT NULL REFERENCES engine (name), height bigint NOT NULL, epoch bigint NOT NULL,
-    sequence bigint NOT NULL, time_ns bigint NOT NULL, orders bytea[] NOT NULL, state_hash bytea NOT NULL,
-    PRIMARY KEY (engine, height));
-CREATE TABLE IF NOT EXISTS outcomes (
-    engine text NOT NULL REFERENCES engine (name), identity text NOT NULL, height bigint NOT NULL,
-    index integer NOT NULL, code integer NOT NULL, filled bigint NOT NULL, notional numeric NOT NULL,
-    remaining bigint NOT NULL, body bytea NOT NULL, PRIMARY KEY (engine, identity));
-CREATE TABLE IF NOT EXISTS snapshots (
-    engine text NOT NULL REFERENCES engine (name), height bigint NOT NULL, sequence bigint NOT NULL,
-    parts bytea[] NOT NULL, PRIMARY KEY (engine, height));
-"""
 SNAPSHOTS_KEPT = 2
 
 
@@ -76,7 +64,7 @@ class Ledger:
 
     @classmethod
     async def connect(cls, address: str, engine: str, seconds_max: int = 3) -> Ledger:
-        """A connection, with the tables there; psycopg.OperationalError where there is no primary."""
+        """A connection, with the engine's row there; psycopg.OperationalError where there is no primary."""
         options = f"connect_timeout={seconds_max} tcp_user_timeout={seconds_max * 1000} application_name={engine}"
         connection = await psycopg.AsyncConnection.connect(f"{address} {options}", autocommit=True)
         ledger = cls(connection, engine)
@@ -177,10 +165,6 @@ class Ledger:
 
     async def _prepare(self) -> None:
         async with self._connection.cursor() as cursor:
-            await cursor.execute("SELECT to_regclass('snapshots') IS NOT NULL")
-            row = await cursor.fetchone()
-            if not (row and row[0]):
-                await cursor.execute(SCHEMA)
             await cursor.execute("INSERT INTO engine VALUES (%s, 0, 0, 0) ON CONFLICT DO NOTHING", (self._engine,))
 
     async def _one(self, query: LiteralString, *values: object) -> tuple[Any, ...] | None:

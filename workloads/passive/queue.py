@@ -7,6 +7,7 @@ applied is what the ledger says, and a worker reads on from there.
 from __future__ import annotations
 
 import contextlib
+import ssl
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -17,6 +18,8 @@ from nats.errors import TimeoutError as NatsTimeout
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy, DiscardPolicy, StorageType, StreamConfig
 from nats.js.client import JetStreamContext
 from nats.js.errors import APIError, NoStreamResponseError, NotFoundError
+
+from workloads.passive.settings import Tls
 
 Unreachable = (NatsError, OSError, TimeoutError)
 """What the client raises where the queue does not answer."""
@@ -54,7 +57,9 @@ class Queue:
         self._next = 0
 
     @classmethod
-    async def connect(cls, servers: Sequence[str], stream: str, engine: str, name: str) -> Queue:
+    async def connect(
+        cls, servers: Sequence[str], stream: str, engine: str, name: str, tls: Tls | None = None
+    ) -> Queue:
         """A connection that comes back by itself."""
         client = await nats.connect(
             servers=list(servers),
@@ -65,6 +70,8 @@ class Queue:
             ping_interval=1,
             max_outstanding_pings=2,
             allow_reconnect=True,
+            tls=context(tls) if tls else None,
+            tls_handshake_first=tls is not None,
         )
         return cls(client, stream, engine)
 
@@ -181,3 +188,10 @@ class Queue:
             self._subscription = await self._jetstream.subscribe(self._subject, stream=self._stream, config=wanted)
             self._next = after + 1
         return self._subscription
+
+
+def context(tls: Tls) -> ssl.SSLContext:
+    """How a member shows itself to the queue, and whom it believes."""
+    made = ssl.create_default_context(cafile=tls.queue)
+    made.load_cert_chain(tls.certificate, tls.key)
+    return made

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated
 
+from cryptography import x509
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from diversite.errors import DiversiteError
@@ -13,6 +15,22 @@ from workloads.engine.settings import MarketRules, Name, Rules
 
 class SettingsError(DiversiteError):
     """A settings file that does not hold together."""
+
+
+class Tls(BaseModel):
+    """What a member shows, and whom it believes: files of PEM. The store's are in `Settings.store`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    key: str
+    certificate: str
+    etcd: str
+    queue: str
+
+    @cached_property
+    def ends_seconds(self) -> float:
+        """When the certificate ends, seconds since 1970."""
+        return x509.load_pem_x509_certificate(Path(self.certificate).read_bytes()).not_valid_after_utc.timestamp()
 
 
 class Settings(BaseModel):
@@ -35,6 +53,8 @@ class Settings(BaseModel):
     """`address:port` of every member of etcd."""
     queue: Annotated[tuple[str, ...], Field(min_length=1)]
     """`nats://address:port` of every server."""
+    tls: Tls | None = None
+    """None: etcd and the queue are reached without, as on the loopback of a test."""
     stream: Name
     replicas: Annotated[int, Field(ge=1, le=5)] = 3
     messages_max: Annotated[int, Field(ge=1)] = 1_000_000

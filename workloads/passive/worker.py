@@ -153,7 +153,11 @@ class Worker:
     async def _connected(self) -> tuple[Ledger, Queue]:
         if self._queue is None:
             self._queue = await Queue.connect(
-                self._settings.queue, self._settings.stream, self._settings.engine, self._settings.member
+                self._settings.queue,
+                self._settings.stream,
+                self._settings.engine,
+                self._settings.member,
+                self._settings.tls,
             )
         if self._ledger is None:
             ledger = await Ledger.connect(self._settings.store, self._settings.engine)

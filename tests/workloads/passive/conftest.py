@@ -5,8 +5,10 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator
 
+import psycopg
 import pytest
 
+from services.writing import render
 from tests.workloads.passive import servers
 from tests.workloads.passive.servers import Servers, await_true
 from workloads.passive.settings import Settings
@@ -35,7 +37,9 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
         await_true(lambda: servers.is_healthy(found.etcd), what="etcd")
         await_true(lambda: servers.listens(queue), what="NATS")
         found.administer("CREATE ROLE engine LOGIN")
-        found.administer("CREATE DATABASE venue OWNER engine")
+        found.administer("CREATE DATABASE venue")
+        with psycopg.connect(found.administration.replace("dbname=postgres", "dbname=venue"), autocommit=True) as made:
+            made.execute(render("ledger.sql.j2", role="engine").encode())
         yield found
     finally:
         for server in started:
