@@ -2,6 +2,7 @@
 
     members(topology)            the hosts that they need, by role
     keepings(topology, one_way)  what each is, who is in it, and its timers
+    restored(keepings, until)    the same, with stores that begin from their backups
     write_ms(store, …)           what a confirmed write costs
 
 A store and a queue are lost by majority, a confirmed write by the loss of everyone who had to have it. Timers come from
@@ -12,9 +13,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 
 from diversite import naming
+from diversite.errors import PlanError
 from diversite.ports import Role
 from diversite.topology import PassiveEngine, Queue, Store, Topology
 
@@ -23,6 +26,8 @@ OneWay = Mapping[tuple[str, str], float]
 
 MACHINES = {"aws": "m7i.large", "gcp": "n2d-standard-2", "hetzner": "ccx13"}
 """What a store, a queue or an active-passive engine stands on where the topology names nothing: 2 vCPUs and 8 GiB."""
+LATEST = "latest"
+"""A restore of all that was archived."""
 ETCD_HEARTBEAT_MS_MIN = 100
 """etcd's default; between sites no shorter than their round trip (etcd's tuning guide)."""
 ETCD_ELECTION_HEARTBEATS = 10
@@ -55,6 +60,18 @@ class StoreTiming:
 
 
 @dataclass(frozen=True, kw_only=True)
+class BackupTiming:
+    """How much of a store its backups may lack, and how often they are taken."""
+
+    archive_seconds: int = 60
+    """A part of the log is archived after so long, full or not: what a restore may lack."""
+    incremental_seconds: int = 3600
+    full_seconds: int = 86_400
+    full_kept: int = 7
+    """Older ones are removed, with the log that only they need."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class EngineTiming:
     """How fast another member takes over an active-passive engine."""
 
@@ -75,7 +92,13 @@ class StorePlan:
     primary: str
     """The host that is primary while all are well."""
     backup_site: str | None
+    repository: str | None
+    """The host that keeps the backups in a rehearsal, which has no object storage: the member at the backup site, or
+    nearest to it."""
     timing: StoreTiming
+    backup: BackupTiming = BackupTiming()
+    restored: str | None = None
+    """Up to where a new store is brought by its backups: `latest`, or an instant, RFC 3339. None: it begins empty."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,6 +154,21 @@ def keepings(topology: Topology, one_way: OneWay) -> Keepings:
     )
 
 
+def restored(kept: Keepings, until: str | None) -> Keepings:
+    """The same, but a store that has no data yet begins from its backups; None changes nothing.
+
+    `until` is `LATEST` or an instant, RFC 3339 with its zone; PlanError for anything else.
+    """
+    if until is None:
+        return kept
+    if until != LATEST and not _is_instant(until):
+        raise PlanError(
+            f"{until!r} is no instant to restore up to; write {LATEST}, or RFC 3339 with its zone, such as "
+            "2026-11-22T18:00:00Z"
+        )
+    return replace(kept, stores={name: replace(store, restored=until) for name, store in kept.stores.items()})
+
+
 def write_ms(store: StorePlan, primary: str, one_way: OneWay, lost: frozenset[str] = frozenset()) -> float | None:
     """What the network adds to a confirmed write while the host `primary` is primary; None where too few are left.
 
@@ -170,8 +208,27 @@ def _store(name: str, store: Store, one_way: OneWay) -> StorePlan:
         synchronous=store.synchronous,
         primary=naming.host("store", f"{name}-{store.primary}"),
         backup_site=store.backup,
+        repository=_repository(name, store, one_way),
         timing=StoreTiming(etcd_heartbeat_ms=heartbeat_ms, etcd_election_ms=ETCD_ELECTION_HEARTBEATS * heartbeat_ms),
     )
+
+
+def _repository(name: str, store: Store, one_way: OneWay) -> str | None:
+    others = [member for member in store.members if member != store.primary]
+    if store.backup is None:
+        return None
+    site = store.backup
+    nearest = min(
+        others, key=lambda member: 0.0 if store.members[member] == site else one_way[store.members[member], site]
+    )
+    return naming.host("store", f"{name}-{nearest}")
+
+
+def _is_instant(text: str) -> bool:
+    try:
+        return datetime.fromisoformat(text).tzinfo is not None
+    except ValueError:
+        return False
 
 
 def _queue(name: str, queue: Queue) -> QueuePlan:

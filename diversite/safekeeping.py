@@ -3,7 +3,8 @@
     confirmed   whichever standbys confirm a write, it is in two power domains and at two providers
     synced      the queue has a message on disk before it acknowledges
     apart       nobody decides alone: no site holds a majority of a store or a queue
-    backup      at another provider than the store's primary
+    backup      at another provider than the store's primary; that it can be restored is a test's to say (docs/state.md)
+    leaders     whoever is primary, etcd and the queue can be led from another site: one site's loss takes one of them
     in time     what a synchronous standby costs a write keeps `bounds.store_write_ms_max`
 
 That members are odd in number, a stack file is refused for already. That no standby is promoted asynchronously and that
@@ -29,6 +30,7 @@ def findings(plan: Plan, membership: Membership) -> Iterator[Finding]:
     for store in plan.keepings.stores.values():
         yield _confirmed(store, membership)
         yield _backup(plan, store)
+        yield _leaders(plan, store)
     for queue in plan.keepings.queues.values():
         yield _queue(plan, queue)
     limit = plan.topology.bounds.store_write_ms_max
@@ -63,6 +65,20 @@ def _backup(plan: Plan, store: StorePlan) -> Finding:
     wish = f"backups of {store.name} at another provider than its primary"
     margin = f"{at} keeps them" if at else ""
     return _finding(f"stores.{store.name}.backup", ("stores", store.name), wish, failures, margin)
+
+
+def _leaders(plan: Plan, store: StorePlan) -> Finding:
+    """What runs moves leaders away (docs/state.md); here, that there is somewhere to go, whoever is primary."""
+    engines = [engine for engine in plan.keepings.engines.values() if engine.store == store.name]
+    groups = {"etcd": store.members, **{f"queue {it.queue}": plan.keepings.queues[it.queue].members for it in engines}}
+    failures = [
+        _failure((Domain("site", plan.sites[site].place.id),), 1, f"{what} can be led from site {site} alone")
+        for what, members in groups.items()
+        for site in dict.fromkeys(store.members.values())
+        if set(members.values()) == {site}
+    ]
+    wish = f"etcd and the queue are led from another site than that of the primary of {store.name}"
+    return _finding(f"stores.{store.name}.leaders", ("stores", store.name), wish, failures, f"{len(groups)} can")
 
 
 def _queue(plan: Plan, queue: QueuePlan) -> Finding:

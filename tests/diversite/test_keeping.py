@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from diversite import stackfile
-from diversite.keeping import ETCD_ELECTION_HEARTBEATS, write_ms
+from diversite.errors import PlanError
+from diversite.keeping import ETCD_ELECTION_HEARTBEATS, LATEST, restored, write_ms
 from diversite.plan import Plan, plan
 
 STACKS = Path(__file__).parents[2] / "stacks"
@@ -58,3 +60,29 @@ def test_without_standbys_no_write_is_confirmed(passive: Plan) -> None:
     ledger = passive.keepings.stores["ledger"]
     lost = frozenset(ledger.members) - {ledger.primary}
     assert write_ms(ledger, ledger.primary, passive.one_way_ms, lost) is None
+
+
+def test_a_rehearsal_keeps_backups_where_the_primary_is_not(passive: Plan) -> None:
+    """The member at the backup site has the repository, or the nearest to it that is not the primary; none without."""
+    assert passive.keepings.stores["ledger"].repository == "store-ledger-hel"
+    assert _repository(passive, "par") == "store-ledger-lon"
+    assert _repository(passive, "fra") != passive.keepings.stores["ledger"].primary
+    assert _repository(passive, None) is None
+
+
+def test_a_restored_store_differs_in_nothing_else(passive: Plan) -> None:
+    """Where it begins is told by an instant with its zone, or by `latest`; anything else is refused."""
+    kept = passive.keepings
+    assert restored(kept, None) is kept
+    for until in (LATEST, "2026-11-22T18:00:00Z", "2026-11-22T19:00:00.5+01:00"):
+        begun = restored(kept, until).stores["ledger"]
+        assert begun == replace(kept.stores["ledger"], restored=until)
+    for until in ("yesterday", "2026-11-22T18:00:00"):
+        with pytest.raises(PlanError, match="its zone"):
+            restored(kept, until)
+
+
+def _repository(passive: Plan, backup: str | None) -> str | None:
+    store = passive.topology.stores["ledger"].model_copy(update={"backup": backup})
+    topology = passive.topology.model_copy(update={"stores": {"ledger": store}})
+    return plan(topology).keepings.stores["ledger"].repository

@@ -57,6 +57,14 @@ def test_backups_at_the_primarys_provider_are_refused() -> None:
     assert "no site keeps its backups" in blockers(verdict(**stores(backup=None)))["stores.ledger.backup"]
 
 
+def test_leaders_that_cannot_leave_the_primarys_site_are_refused() -> None:
+    """If a queue stands where a primary may stand and nowhere else, one site's loss takes both."""
+    queue = PASSIVE.queues["orders"].model_copy(update={"members": {"a": "fra", "b": "fra", "c": "fra"}})
+    told = blockers(verdict(queues={"orders": queue}))["stores.ledger.leaders"]
+    assert told == "queue orders can be led from site fra alone"
+    assert verdict().finding("stores.ledger.leaders").met
+
+
 def test_a_queue_that_does_not_sync_is_refused() -> None:
     """The software's default loses acknowledged messages in a power cut, whatever the objectives are."""
     queue = PASSIVE.queues["orders"].model_copy(update={"sync": "interval"})
