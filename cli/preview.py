@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,6 +16,7 @@ from cli.stacks import FLAGSHIP, PROJECT, Target, near, target
 
 if TYPE_CHECKING:
     from cli.previews import Seen
+    from offline.results import OnEvent
 
 PACK = PROJECT / "policies"
 STANDARD_INPUT = "-"
@@ -51,12 +54,26 @@ def _of_program(wanted: Target) -> Seen:
     each = verdicts.judged(wanted.file)
     if each.exit_code != verdicts.MET:
         return previews.Seen(stack=wanted.stack, judged=each)
-    told = new_console(stderr=True)
-    with told.status(f"previewing {wanted.stack}"):
-        found = offline.preview(offline.Project.load(PROJECT), wanted.stack, config=wanted.config, policies=_pack())
+    with _turning(f"previewing {wanted.stack}") as turn:
+        project, pack = offline.Project.load(PROJECT), _pack()
+        found = offline.preview(project, wanted.stack, config=wanted.config, policies=pack, on_event=turn)
     may_run = wanted.is_lab and not found.errors
     change = changes.of_lab(wanted.stack, found, each.plan) if each.plan and may_run else None
     return previews.Seen(stack=wanted.stack, judged=each, preview=found, change=change)
+
+
+@contextlib.contextmanager
+def _turning(says: str) -> Iterator[OnEvent | None]:
+    """What turns at a terminal, from the first event on: it is a thread, and who has one can fork no more."""
+    console = new_console(stderr=True)
+    if not console.is_terminal:
+        yield None
+        return
+    status = console.status(says)
+    try:
+        yield lambda _event: status.start()
+    finally:
+        status.stop()
 
 
 def _of_state(stack: str, source: str) -> Seen:

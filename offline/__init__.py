@@ -18,20 +18,22 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from offline.judging import judge_state
+    from offline.looking import StackState, state
     from offline.previewing import preview
     from offline.project import Project
     from offline.recording import Recording, record
     from offline.results import Diagnostic, Event, Outcome, PolicyFinding, Preview, Resource, Step
-    from offline.run import StackState, destroy, refresh, state, take_over, up
+    from offline.run import destroy, refresh, take_over, up
     from offline.values import UNKNOWN, Secret, plain
 
 _HOMES: Final = {
     "judging": ("judge_state",),
+    "looking": ("StackState", "state"),
     "previewing": ("preview",),
     "project": ("Project",),
     "recording": ("Recording", "record"),
     "results": ("Diagnostic", "Event", "Outcome", "PolicyFinding", "Preview", "Resource", "Step"),
-    "run": ("StackState", "destroy", "refresh", "state", "take_over", "up"),
+    "run": ("destroy", "refresh", "take_over", "up"),
     "values": ("UNKNOWN", "Secret", "plain"),
 }
 

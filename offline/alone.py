@@ -1,63 +1,91 @@
 """The other half of `apart`: a preview whole in this process, program and engine together.
 
-Starts the pack and the plugins first and imports what takes time while they do the same.
+The pack and the plugins have processes of their own. Where this one was started anew (`main`) they start before it
+imports what takes time, and do the same meanwhile. Where it was forked (`forked`) so are they, once that is imported.
 """
 
 from __future__ import annotations
 
 import base64
+import contextlib
+import copy
 import os
 import pickle
 import socket
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from diversite.errors import OfflineError
+from offline.commands import PACK_NAME, pack_program, plugin_command, plugin_name, plugin_program
+from offline.forks import Forked, Surroundings
 from offline.processes import Child, Nursery
 
 if TYPE_CHECKING:
+    from offline.resident import ResidentPack
     from offline.session import HeadStart, Session
+    from offline.wishes import Order
+
+Tell = Callable[[str, Any], None]
+PACK = ""
+"""The package under which the pack is found among the children."""
 
 
 def main(descriptor: int) -> None:
     """Make the preview that standard input orders and write it to `descriptor`."""
+    with _telling(descriptor) as tell:
+        early = _receive()
+        sys.path[:] = early["path"]
+        nursery = _nursery(early["directory"], early["environment"])
+        with _reserved_port() as port:
+            children = _start(nursery, early, f"127.0.0.1:{port}")
+            _run(_head_start(nursery, port, children), _received_order(), tell)
+
+
+def forked(order: Order, where: Surroundings, descriptor: int) -> None:
+    """The same for an order of the process that this one was forked from."""
+    import offline.executing  # noqa: F401, PLC0415 - once for all processes that are forked from here on
+
+    with _telling(descriptor) as tell, _reserved_port() as port:
+        nursery = _nursery(where.directory, where.environment)
+        resident = _resident(order)
+        children = _fork(nursery, order, where, f"127.0.0.1:{port}", with_pack=resident is None)
+        _run(_head_start(nursery, port, children, resident), order, tell)
+
+
+@contextlib.contextmanager
+def _telling(descriptor: int) -> Iterator[Tell]:
     with os.fdopen(descriptor, "wb") as pipe:
         tell = _teller(pipe)
         try:
-            _preview(tell)
+            yield tell
         except OfflineError as error:
             tell("error", str(error))
 
 
-def _preview(tell: Callable[[str, Any], None]) -> None:
-    early = _receive()
-    sys.path[:] = early["path"]
-    port, holder = _reserved_port()
-    nursery = Nursery(early["directory"], early["environment"], lambda line: print(line, file=sys.stderr, flush=True))
-    started = _start(nursery, early, f"127.0.0.1:{port}")
-    from offline.session import HeadStart  # noqa: PLC0415 - takes time, in which the children start
-
-    pack = started.pop("", None)
-    head_start = HeadStart(nursery=nursery, port=port, pack=pack, plugins=started)
-    _run(head_start, holder, tell)
+def _nursery(directory: Any, environment: Any) -> Nursery:
+    return Nursery(directory, environment, lambda line: print(line, file=sys.stderr, flush=True))
 
 
-def _run(head_start: HeadStart, holder: socket.socket, tell: Callable[[str, Any], None]) -> None:
-    from offline.executing import execute  # noqa: PLC0415
+def _run(head_start: HeadStart, order: Order, tell: Tell) -> None:
+    from offline.executing import execute  # noqa: PLC0415 - takes time, in which the children start
     from offline.session import Session  # noqa: PLC0415
-    from offline.wishes import Order  # noqa: PLC0415
 
-    late = _receive()
-    order = Order(late["project"], late["stack"], late["wishes"])
-    order.on_event = (lambda event: tell("event", event)) if late["events"] else None
-    session = Session(order, preview=True, head_start=head_start)
-    holder.close()
+    session = Session(_telling_events(order, tell), preview=True, head_start=head_start)
     try:
         tell("preview", _made(session, execute))
     finally:
         session.close()
+
+
+def _head_start(
+    nursery: Nursery, port: int, children: dict[str, Child], resident: ResidentPack | None = None
+) -> HeadStart:
+    from offline.session import HeadStart  # noqa: PLC0415 - as in `_run`
+
+    pack = children.pop(PACK, None)
+    return HeadStart(nursery=nursery, port=port, pack=pack, resident=resident, plugins=children)
 
 
 def _made(session: Session, execute: Callable[[Session], int]) -> Any:
@@ -69,24 +97,65 @@ def _made(session: Session, execute: Callable[[Session], int]) -> Any:
 
 
 def _start(nursery: Nursery, early: dict[str, Any], address: str) -> dict[str, Child]:
-    """The children by package; the pack under the empty name."""
-    commands = {**early["plugins"], **({"": early["pack"]} if early["pack"] else {})}
+    """The children by package."""
+    commands = {**early["plugins"], **({PACK: early["pack"]} if early["pack"] else {})}
     return {
-        package: nursery.start(
-            f"the plugin {package}" if package else "the policy pack",
-            [word.replace("{engine}", address) for word in words],
-            tells_port=True,
-        )
+        package: nursery.start(_name(package), [word.replace("{engine}", address) for word in words], tells_port=True)
         for package, words in commands.items()
     }
 
 
-def _reserved_port() -> tuple[int, socket.socket]:
-    """A free port that the server, which shares it, can still bind; the socket holds it until then."""
-    holder = socket.socket()
-    holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-    holder.bind(("127.0.0.1", 0))
-    return holder.getsockname()[1], holder
+def _resident(order: Order) -> ResidentPack | None:
+    """The pack, where it can be asked without a process of its own."""
+    pack = order.policies
+    own = pack is not None and pack.parent == order.project.directory and (pack / "pack.py").exists()
+    if pack is None or not own or order.policy_config:
+        return None
+    from offline.resident import ResidentPack  # noqa: PLC0415 - only where there is one
+
+    return ResidentPack.load(pack)
+
+
+def _fork(nursery: Nursery, order: Order, where: Surroundings, address: str, *, with_pack: bool) -> dict[str, Child]:
+    """The children by package, except plugins that are no programs in Python: those start when they are needed.
+
+    All are forked before the first is listened to, which takes a thread.
+    """
+    project = order.project
+    programs = {package: plugin_program(plugin_command(project, package, address)) for package in project.plugins}
+    programs[PACK] = pack_program(order, address) if with_pack else None
+    processes = {package: Forked(program.run, where) for package, program in programs.items() if program}
+    return {package: nursery.adopt(_name(package), it, tells_port=True) for package, it in processes.items()}
+
+
+def _name(package: str) -> str:
+    return PACK_NAME if package == PACK else plugin_name(package)
+
+
+@contextlib.contextmanager
+def _reserved_port() -> Iterator[int]:
+    """A free port that the server, which shares it, can still bind."""
+    with socket.socket() as holder:
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        holder.bind(("127.0.0.1", 0))
+        yield holder.getsockname()[1]
+
+
+def _received_order() -> Order:
+    from offline.wishes import Order  # noqa: PLC0415
+
+    late = _receive()
+    order = Order(late["project"], late["stack"], late["wishes"])
+    order.on_event = (lambda _event: None) if late["events"] else None
+    return order
+
+
+def _telling_events(order: Order, tell: Tell) -> Order:
+    """The order with events told to whom gave it."""
+    here = copy.copy(order)
+    here.on_event = (lambda event: tell("event", event)) if order.on_event else None
+    here.stop = None
+    return here
 
 
 def _receive() -> dict[str, Any]:
@@ -94,7 +163,7 @@ def _receive() -> dict[str, Any]:
     return received
 
 
-def _teller(pipe: BinaryIO) -> Callable[[str, Any], None]:
+def _teller(pipe: BinaryIO) -> Tell:
     guard = threading.Lock()
 
     def tell(kind: str, content: Any) -> None:

@@ -1,5 +1,6 @@
-"""Starts a preview in a process of its own and hears from it: the caller's half, light to import.
+"""Has a preview made in a process of its own and hears from it: the caller's half, light to import.
 
+The process is forked where it may be, for a preview of the checkout that this code is of; else it is started anew.
 Frames come back over a pipe: events while it runs, then the preview or the error that ended it.
 """
 
@@ -17,13 +18,15 @@ from pathlib import Path
 from typing import IO, Any, Final
 
 from diversite.errors import OfflineError
+from offline import alone, forks
 from offline.commands import environment_of, pack_command, plugin_command
 from offline.processes import Child, Nursery
 from offline.results import Event, Preview
 from offline.wishes import Order
 
 _ENGINE: Final = "{engine}"  # stands for the address in a command, until there is one
-_PACKAGE_ROOT: Final = str(Path(__file__).parents[1])
+_NAME: Final = "the preview"
+_PACKAGE_ROOT: Final = Path(__file__).resolve().parents[1]
 _BOOTSTRAP: Final = "import sys; sys.path.insert(0, {!r}); from offline.alone import main; main({})"
 
 
@@ -49,7 +52,7 @@ def preview(order: Order) -> Preview:
     configuration = order.project.configuration(order.stack, order.config)
     environment = environment_of(order, configuration, preview=True)
     nursery = Nursery(order.project.directory, environment, lambda line: _tell(order, line))
-    with contextlib.closing(nursery), _frames(nursery, order, _head_start(order, environment)) as frames:
+    with contextlib.closing(nursery), _frames(nursery, order, environment) as frames:
         for kind, content in frames:
             if kind == "event" and order.on_event is not None:
                 order.on_event(content)
@@ -71,16 +74,31 @@ def _head_start(order: Order, environment: dict[str, str]) -> HeadStartOrder:
 
 
 @contextlib.contextmanager
-def _frames(nursery: Nursery, order: Order, head_start: HeadStartOrder) -> Iterator[Iterator[tuple[str, Any]]]:
+def _frames(nursery: Nursery, order: Order, environment: dict[str, str]) -> Iterator[Iterator[tuple[str, Any]]]:
     reading, writing = os.pipe()
     with os.fdopen(reading, "rb") as pipe:
         try:
-            command = [str(order.project.python), "-u", "-P", "-c", _BOOTSTRAP.format(_PACKAGE_ROOT, writing)]
-            child = nursery.start("the preview", command, pass_fds=(writing,))
+            begin = _fork if _may_fork(order) else _start
+            begin(nursery, order, environment, writing)
         finally:
             os.close(writing)
-        _instruct(child, head_start, order)
         yield _read(pipe)
+
+
+def _may_fork(order: Order) -> bool:
+    """Whether what this process has imported is what the program would, and nothing else goes on here."""
+    return order.project.directory == _PACKAGE_ROOT and forks.possible()
+
+
+def _fork(nursery: Nursery, order: Order, environment: dict[str, str], writing: int) -> None:
+    where = forks.Surroundings(directory=order.project.directory, environment=environment)
+    nursery.adopt(_NAME, forks.Forked(lambda: alone.forked(order, where, writing), where))
+
+
+def _start(nursery: Nursery, order: Order, environment: dict[str, str], writing: int) -> None:
+    head_start = _head_start(order, environment)
+    command = [str(order.project.python), "-u", "-P", "-c", _BOOTSTRAP.format(str(_PACKAGE_ROOT), writing)]
+    _instruct(nursery.start(_NAME, command, pass_fds=(writing,)), head_start, order)
 
 
 def _instruct(child: Child, head_start: HeadStartOrder, order: Order) -> None:

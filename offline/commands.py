@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+from pathlib import Path
 from typing import Final
 
 from diversite.errors import OfflineError
+from offline.forks import PythonProgram
 from offline.project import Project, StackConfiguration
 from offline.wishes import Order
 
@@ -21,11 +23,17 @@ def pack_command(order: Order, engine_address: str) -> list[str]:
     Raises:
         OfflineError: the directory holds none.
     """
+    program = pack_program(order, engine_address)
+    return [str(order.project.python), "-u", "-m", program.module, *program.arguments] if program else []
+
+
+def pack_program(order: Order, engine_address: str) -> PythonProgram | None:
+    """As `pack_command`, for a process that runs Python already."""
     if order.policies is None:
-        return []
+        return None
     if not (order.policies / POLICY_FILE).exists():
         raise OfflineError(f"{order.policies} holds no {POLICY_FILE}; name the directory of a policy pack.")
-    return [str(order.project.python), "-u", "-m", "pulumi.policy", engine_address, str(order.policies)]
+    return PythonProgram(module="pulumi.policy", arguments=(engine_address, str(order.policies)))
 
 
 def plugin_command(project: Project, package: str, engine_address: str) -> list[str]:
@@ -38,6 +46,13 @@ def plugin_command(project: Project, package: str, engine_address: str) -> list[
     if not executable.exists():
         raise OfflineError(f"{executable}, which Pulumi.yaml names as the plugin {package}, is not there.")
     return [str(executable), engine_address]
+
+
+def plugin_program(command: list[str]) -> PythonProgram | None:
+    """What the command of a plugin runs, where its directory is a program in Python; else None."""
+    executable, *arguments = command
+    directory = Path(executable).parent
+    return PythonProgram(path=directory, arguments=tuple(arguments)) if (directory / "__main__.py").exists() else None
 
 
 def plugin_name(package: str) -> str:

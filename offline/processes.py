@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import IO, Final
+from typing import IO, Final, Protocol
 
 from diversite.errors import OfflineError
 
@@ -24,10 +24,38 @@ _LINES_KEPT: Final = 20
 OnLine = Callable[[str], None]
 
 
+class Process(Protocol):
+    """What a child is, started or forked: of `subprocess.Popen`, what is used of it."""
+
+    @property
+    def stdin(self) -> IO[str] | None:
+        """A pipe, if it has one."""
+
+    @property
+    def stdout(self) -> IO[str] | None:
+        """A pipe."""
+
+    @property
+    def stderr(self) -> IO[str] | None:
+        """A pipe."""
+
+    def poll(self) -> int | None:
+        """Its exit status; None while it runs."""
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Its exit status, once it ends."""
+
+    def terminate(self) -> None:
+        """Ask it to end."""
+
+    def kill(self) -> None:
+        """End it."""
+
+
 class Child:
     """A running child and its output."""
 
-    def __init__(self, name: str, process: subprocess.Popen[str], on_line: OnLine, *, tells_port: bool) -> None:
+    def __init__(self, name: str, process: Process, on_line: OnLine, *, tells_port: bool) -> None:
         self.name = name
         self.process = process
         self._on_line = on_line
@@ -36,6 +64,7 @@ class Child:
         self._readers = [
             threading.Thread(target=self._read, args=(stream, tells_port and stream is process.stdout), daemon=True)
             for stream in (process.stdout, process.stderr)
+            if stream
         ]
         for reader in self._readers:
             reader.start()
@@ -104,6 +133,10 @@ class Nursery:
         """A new child; with `tells_port` its first line of output is kept for `Child.port`."""
         words = [str(word) for word in command]
         process = self._thread.submit(self._spawn, name, words, pass_fds).result()
+        return self.adopt(name, process, tells_port=tells_port)
+
+    def adopt(self, name: str, process: Process, *, tells_port: bool = False) -> Child:
+        """A child that was started or forked elsewhere."""
         child = Child(name, process, self._on_line, tells_port=tells_port)
         self._children.append(child)
         return child

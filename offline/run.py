@@ -1,11 +1,11 @@
-"""What a caller can do to a stack: up, destroy, refresh; look at its state, take one over."""
+"""What a caller can do to a stack: up, destroy, refresh; take over a state of the CLI."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Unpack
 
 from diversite.errors import OfflineError
@@ -18,18 +18,8 @@ from offline.project import Project
 from offline.providers import cloud_refusal
 from offline.results import Outcome, Preview, Resource, Step, resource_of
 from offline.session import Session, opened
-from offline.values import Properties, mark_secret
+from offline.values import mark_secret
 from offline.wishes import Order, Wishes
-
-
-@dataclass(frozen=True, kw_only=True)
-class StackState:
-    """What a stack's state file says."""
-
-    resources: tuple[Resource, ...]
-    outputs: Properties
-    pending: tuple[tuple[str, str], ...]
-    """Operation and URN of what a killed run left under way."""
 
 
 def up(project: Project, stack: str, **wishes: Unpack[Wishes]) -> Outcome:
@@ -76,17 +66,6 @@ def refresh(project: Project, stack: str, **wishes: Unpack[Wishes]) -> Outcome:
         session.journal.replace_base(found)
         gone = tuple(state.urn for state, new in found.items() if new is None)
         return replace(_outcome(session, began), resources=_read_results(found), gone=gone)
-
-
-def state(project: Project, stack: str) -> StackState:
-    """What the state file says; empty where there is none."""
-    deployment = _load(project, stack)
-    roots = [item for item in deployment.resources if item.type == urns.ROOT_TYPE]
-    return StackState(
-        resources=tuple(resource_of(item, Step.SAME) for item in deployment.resources if not item.delete),
-        outputs=roots[0].outputs if roots else {},
-        pending=tuple((kind, item.urn) for kind, item in deployment.pending),
-    )
 
 
 def take_over(project: Project, stack: str, text: str) -> None:
@@ -177,7 +156,3 @@ def _read_step(old: ResourceState, new: ResourceState | None) -> Step:
     if new is None:
         return Step.DELETE
     return Step.SAME if new is old else Step.UPDATE
-
-
-def _load(project: Project, stack: str) -> checkpoint.Deployment:
-    return checkpoint.load(project.state_file(stack), stack, project.configuration(stack).salt)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from offline import checkpoint
 from offline.commands import (
@@ -31,6 +31,9 @@ from offline.providers import Declared, Provider, Registry, cloud_refusal
 from offline.results import Event, Preview, Severity
 from offline.wishes import Order
 
+if TYPE_CHECKING:
+    from offline.resident import ResidentPack
+
 _PROGRAM_FILE: Final = Path(__file__).with_name("program.py")
 
 
@@ -47,13 +50,14 @@ class Session:
         self.journal = self._journal()
         self.registry = Registry(self._start_provider)
         self.deployment = Deployment(self._settings(), self.journal, self.registry, order.on_event)
-        self.pack: PolicyPack | None = None
+        self.pack: PolicyPack | ResidentPack | None = None
         self._background: Background | None = None
         self.monitor = Monitor(self.deployment, self.configuration, order.invokes, organization=ORGANIZATION)
         self.engine_log = EngineLog(self.log)
         self._server, self.address = serve(self.monitor, self.engine_log, order.parallel, head_start.port)
         self._waiting = dict(head_start.plugins)
         self._waiting_pack = head_start.pack
+        self._resident = head_start.resident
         self._program: Child | None = None
         if order.stop is not None:
             self.deployment.stopping = order.stop
@@ -67,7 +71,8 @@ class Session:
 
     def prepare(self) -> None:
         """Have the pack and the plugins there for a program."""
-        pack = self._waiting_pack or self._start_pack()
+        self.pack = self.deployment.analyzer = self._resident
+        pack = None if self._resident else self._waiting_pack or self._start_pack()
         self._start_plugins()
         if pack is not None:
             self._expect_pack(pack)
@@ -233,6 +238,8 @@ class HeadStart:
     nursery: Nursery
     port: int = 0
     pack: Child | None = None
+    resident: ResidentPack | None = None
+    """In place of a child."""
     plugins: dict[str, Child] = field(default_factory=dict)
 
 

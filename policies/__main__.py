@@ -1,15 +1,14 @@
-"""The pack that the engine starts: assembles the rules, and decides nothing."""
+"""The pack as the engine starts it: assembles nothing, decides nothing, and serves."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
 
-from pulumi_policy import EnforcementLevel, PolicyPack
+from pulumi_policy import PolicyPack
 
 sys.path.append(str(Path(__file__).resolve().parent.parent))  # a checkout that was not installed is a pack too
 
-from policies.enforcing import policies
-from policies.rules import RULES
+from policies.pack import LEVEL, NAME, POLICIES
 
-PolicyPack("diversite", policies(RULES), enforcement_level=EnforcementLevel.MANDATORY)
+PolicyPack(NAME, POLICIES, enforcement_level=LEVEL)
