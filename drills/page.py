@@ -152,8 +152,11 @@ def _results(run: Path) -> Iterator[str]:
     known: Mapping[str, Any] = json.loads((run / "versions.json").read_text(encoding="utf-8"))
     arguments, phases = known["arguments"], known["arguments"]["phases"]
     yield f"## The run {run.name}\n"
-    yield "Measured, and predicted in brackets; a figure in bold was not as predicted.\n"
-    yield _without_pictures((run / "summary.md").read_text(encoding="utf-8"))
+    if (run / "repetitions.md").exists():
+        yield (run / "repetitions.md").read_text(encoding="utf-8").rstrip()
+    else:
+        yield "Measured, and predicted in brackets; a figure in bold was not as predicted.\n"
+        yield _without_pictures((run / "summary.md").read_text(encoding="utf-8"))
     yield ""
     yield from _calm(json.loads((run / "summary.json").read_text(encoding="utf-8")))
     yield (

@@ -5,6 +5,7 @@ drills/results/<time>-<stack>/      git-ignored
     calm.jsonl, calibration.json    what became of orders before anything was broken; how fast the nodes are by that
     predictions.json                of every fault, written before the first is injected
     summary.md, summary.json        predicted against measured
+    repetitions.md                  how the figures of repeated faults are spread
     latency.svg, recovery.svg       the same as pictures, where matplotlib is there
     planted.json, warnings.json     of `--planted`: who caught what; of `--warnings`: how early somebody was called
     <number>-<fault>/
@@ -26,7 +27,6 @@ import re
 import shutil
 import subprocess
 import time
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, fields, is_dataclass
 from importlib import metadata
@@ -35,8 +35,8 @@ from typing import TYPE_CHECKING, Any
 
 from diversite.domains import Domain
 from diversite.outcome import Outcome
+from drills import repetitions
 from drills.comparison import Finding, told
-from drills.load import percentile
 from lab import commands, world
 
 if TYPE_CHECKING:
@@ -114,6 +114,8 @@ def keep_logs(lab: str, directory: Path) -> None:
 def summaries(directory: Path, reports: Sequence[Report], calm: Outcome) -> None:
     """Write what is known so far, for people and for programs."""
     (directory / "summary.md").write_text(summary(reports, calm), encoding="utf-8")
+    if repeated := list(repetitions.table(reports)):
+        (directory / "repetitions.md").write_text("\n".join([*repeated, ""]), encoding="utf-8")
     write(directory / "summary.json", [of_report(report) for report in reports])
 
 
@@ -135,7 +137,7 @@ def summary(reports: Sequence[Report], calm: Outcome) -> str:
         "",
         f"Nothing broken, predicted: {figures}.",
         "",
-        *_over_repetitions(reports),
+        *repetitions.table(reports),
         *_remarks(reports),
         "",
     ]
@@ -206,31 +208,6 @@ def _summed(report: Report) -> tuple[str, ...]:
         "yes" if report.bit else "**no**",
         "void" if report.is_void else "yes" if report.passed else "**no**",
     )
-
-
-def _over_repetitions(reports: Sequence[Report]) -> Iterable[str]:
-    """Each fault's recovery over its repetitions, where it has several; void ones are left out and counted."""
-    by_fault: dict[str, list[Report]] = defaultdict(list)
-    for report in reports:
-        by_fault[report.fault].append(report)
-    if all(len(group) == 1 for group in by_fault.values()):
-        return
-    columns = ("fault", "repetitions", "void", "recovery p50, s", "p95, s", "max, s", "inside", "width, s")
-    yield _cells(columns)
-    yield _cells(("---",) * len(columns))
-    for fault, group in by_fault.items():
-        yield _cells((f"`{fault}`", *_spread(group)))
-    yield ""
-
-
-def _spread(group: Sequence[Report]) -> tuple[str, ...]:
-    told_of = [report for report in group if not report.is_void]
-    name = "rto_seconds" if group[0].predicted.rto_seconds else "resume_seconds"
-    times = sorted(time for it in told_of if (time := getattr(it.measured, name)) is not None)
-    inside = sum(finding.is_true for it in told_of for finding in it.findings if finding.name == name)
-    width = next((row.high - row.low for row in group[0].predicted.rows() if row.name == name), None)
-    shares = (told(name, percentile(times, share)) for share in (50, 95, 100))
-    return str(len(told_of)), str(len(group) - len(told_of)), *shares, str(inside), told(name, width)
 
 
 def _told(finding: Finding) -> str:

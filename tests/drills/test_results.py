@@ -12,7 +12,7 @@ from diversite import stackfile
 from diversite.domains import parse
 from diversite.outcome import predict
 from diversite.plan import plan
-from drills import chaos, page, results
+from drills import chaos, page, repetitions, results
 from drills.comparison import Measured, Safety, compare
 from drills.course import passed
 from drills.drill import Phases, Report, calm_of
@@ -28,6 +28,7 @@ from drills.results import Events
 FOUR = plan(stackfile.load(Path(__file__).parents[1] / "stacks" / "good" / "four.yaml"))
 FAULT = "power-off:site:aws/eu-west-3/euw3-az1"
 LOST = "ann/run-7"
+NOWHERE = {"programs": {}, "cores": 2, "kernel": "6", "python": "3", "commit": "c"}
 
 
 def report(*, bit: bool = True, missing: tuple[str, ...] = ()) -> Report:
@@ -160,9 +161,25 @@ def test_a_void_repetition_says_nothing_of_times_and_everything_of_orders() -> N
     assert "void: par - hel took 55.0 ms" in results.summary([slow, report()], calm_of(FOUR))
 
 
-def test_repetitions_are_summed_up_without_the_void_ones() -> None:
-    """A fault with several repetitions has its recovery's percentiles, and how many were inside the prediction."""
+def test_repetitions_are_summed_up_without_the_void_ones(tmp_path: Path) -> None:
+    """A repeated fault has its figures' percentiles and how many were as predicted; the page shows these alone."""
     off = Pair(a="par", b="hel", catalogue_ms=40.0, planned_ms=40.0, observed_ms=55.0, via=())
-    text = results.summary([report(), report(), replace(report(), untrue_pairs=(off,))], calm_of(FOUR))
-    (row,) = [line for line in text.splitlines() if line.startswith(f"| `{FAULT}` | 2 |")]
-    assert [cell.strip() for cell in row.split("|")][2:8] == ["2", "1", "0.50", "0.50", "0.50", "2"]
+    reports = [report(), report(), replace(report(), untrue_pairs=(off,))]
+    text = "\n".join(repetitions.table(reports))
+    assert cells(text, f"| `{FAULT}` | recovery")[3:] == ["0.50", "0.50", "0.50", "2 of 2"]
+    assert cells(text, f"| `{FAULT}` | 2")[1:] == ["2", "1", "2", "2", "1200", "0", "0", "3.20", "3.20"]
+    assert "2 of 2 measured recovery times were inside their predicted interval (100.0 %)." in text
+    results.write(tmp_path / "versions.json", {"seed": 7, "arguments": {"repeat": 3, "phases": Phases()}, **NOWHERE})
+    results.summaries(tmp_path, reports, calm_of(FOUR))
+    assert text.strip() in page.page([tmp_path])
+
+
+def test_a_fault_drilled_once_is_not_summed_up() -> None:
+    """Without repetitions there is nothing to spread."""
+    assert list(repetitions.table([report()])) == []
+
+
+def cells(text: str, start: str) -> list[str]:
+    """The cells of the one row that begins so."""
+    (row,) = [line for line in text.splitlines() if line.startswith(start)]
+    return [cell.strip() for cell in row.strip("|").split("|")]
