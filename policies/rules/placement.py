@@ -126,8 +126,6 @@ def as_planned(venue: Venue, _settings: Settings) -> Iterator[Blocker]:
 
 
 def _differing(meant: object, declared: object) -> str:
-    if meant == declared:
-        return ""
     pairs = ((key, getattr(meant, key), value) for key, value in vars(declared).items() if key not in _UNCOMPARED)
     return ", ".join(f"{key} is {_text(value)}, not {_text(wanted)}" for key, wanted, value in pairs if value != wanted)
 
@@ -316,24 +314,21 @@ def share_of_a_provider(venue: Venue, settings: Shares) -> Iterator[Blocker]:
 
     With a third of it a provider can halt the venue; with most of it, it is the venue.
     """
-    if venue.plan is None or venue.membership is None:
+    membership = venue.membership
+    if membership is None:
         return
     power = {host.name: host.voting_power for host in venue.hosts("validator")}
     total = sum(power.values())
-    for domain in venue.membership.all("provider"):
-        held = sum(share for name, share in power.items() if name in venue.membership.members(domain))
-        if round(held / max(1, total), SHARE_DIGITS) > settings.provider_share_max:
-            yield Blocker(cause=_share(domain, held, total), urns=_members(venue, domain, "validator"))
+    for domain in membership.all("provider"):
+        held = sum(share for name, share in power.items() if name in membership.members(domain))
+        if total and round(held / total, SHARE_DIGITS) > settings.provider_share_max:
+            urns = tuple(venue.facts.hosts[name].urn for name in power if name in membership.members(domain))
+            yield Blocker(cause=_share(domain, held, total), urns=urns)
 
 
 def _share(domain: Domain, held: int, total: int) -> str:
     halts = "; alone it can halt the venue" if is_lost(held, total) else ""
     return f"{domain.identity} holds {100 * held / total:.1f} % of the voting power{halts}"
-
-
-def _members(venue: Venue, domain: Domain, role: str) -> tuple[str, ...]:
-    members = venue.membership.members(domain) if venue.membership else frozenset()
-    return tuple(host.urn for host in venue.hosts(role) if host.name in members)
 
 
 @resource_rule(
@@ -372,7 +367,7 @@ def spread_groups_spread(resource: Resource, _settings: Settings) -> Iterator[st
         group = resource.get("groupPlacementPolicy")
         spreads = group is None or resource.get("groupPlacementPolicy", "availabilityDomainCount") not in (None, 1)
     else:
-        path = "strategy" if resource.type == tokens.AWS_PLACEMENT_GROUP else "type"
+        path = {tokens.AWS_PLACEMENT_GROUP: "strategy"}.get(resource.type, "type")
         spreads = resource.get(path) == "spread"
     if not spreads:
         yield "the group does not spread its hosts"

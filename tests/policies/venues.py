@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from hashlib import sha256
 from ipaddress import IPv4Address
 from typing import Any
 
@@ -66,12 +68,13 @@ def declared(case: Case) -> tuple[offline.Resource, ...]:
     return offline.record(program, answer=_made if case.made else None).resources
 
 
-def _made(_type: str, name: str, _inputs: Any) -> dict[str, str]:
+def _made(_type: str, name: str, inputs: Any) -> dict[str, str]:
     return {
-        "validatorPublicKey": f"key of {name}",
+        "validatorPublicKey": b64encode(sha256(name.encode()).digest()).decode(),
         "validatorAddress": name.encode().hex().upper(),
         "nodeId": name.encode().hex(),
         "createdAt": "2026-11-22T00:00:00Z",
+        "kept": inputs.get("document", ""),
     }
 
 
