@@ -20,14 +20,18 @@ STANDARD_INPUT = Path("-")
 def keys(
     stack: Annotated[str, typer.Argument(metavar="STACK|FILE")],
     files: Annotated[
-        list[Path], typer.Argument(metavar="FILE...", help="The hosts' public.json; - reads them from standard input.")
-    ],
+        list[Path] | None,
+        typer.Argument(metavar="FILE...", help="The hosts' public.json; - reads them from standard input."),
+    ] = None,
     replace: Annotated[
         list[str] | None,
         typer.Option("--replace", metavar="HOST", help="A host that has new keys; as often as you like."),
     ] = None,
 ) -> None:
     """Bring the public halves of the keys that a cloud's hosts made into stacks/<name>.keys.yaml.
+
+    What the chain begins with is decided when the file is first written, and stays. Without a FILE, the keys of what
+    left the stack file are taken out.
 
     Exit code 0: the file is whole; 2: a key is missing, malformed, there twice, or other than before.
     """
@@ -39,7 +43,7 @@ def keys(
     file = resolve(stack)
     planned = plan(stackfile.load(file.path))
     path = file.path.with_suffix(KEYS_ENDING)
-    halves = joined(planned, _hosts(files), read(path), replace or ())
+    halves = joined(planned, _hosts(files or ()), read(path), replace or ())
     path.write_text(dumps(halves), encoding="utf-8")
     ends = sum(len(links) for links in halves.tunnels.values())
     new_console().print(

@@ -11,14 +11,17 @@ from typing import Annotated
 import typer
 
 from cli import lab
+from cli.backup import backup
 from cli.check import check
 from cli.console import new_console
 from cli.dashboard import dashboard
 from cli.drill import drill
 from cli.drill_state import drill_state
 from cli.keys import keys
+from cli.power import power
 from cli.preflight import preflight
 from cli.preview import preview
+from cli.restore import restore
 from cli.rollout import rollout
 from cli.switchover import switchover
 from cli.verify import verify
@@ -52,7 +55,10 @@ app.command("drill")(drill)
 app.command("drill-state")(drill_state)
 app.command("preflight")(preflight)
 app.command("verify")(verify)
+app.command("backup")(backup)
+app.command("restore")(restore)
 app.command("rollout")(rollout)
+app.command("power")(power)
 app.command("switchover")(switchover)
 app.add_typer(lab.app, name="lab")
 

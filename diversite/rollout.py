@@ -8,7 +8,7 @@ is allowed here holds when a step goes worse than it should. A venue that is hal
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from diversite import quorum
 from diversite.errors import DiversiteError
@@ -26,7 +26,7 @@ class Step:
     hosts: tuple[str, ...]
     """Everything at the site, by host name."""
     validators: tuple[str, ...]
-    """Those of them that must sign again before the next step, by host name."""
+    """Those of them that must sign again before the next step, by host name; one without power signs nothing."""
     power: int
     total_power: int
     outcome: Outcome
@@ -55,6 +55,12 @@ def steps(plan: Plan, sites: Collection[str] = (), *, down: Iterable[str] = ()) 
     return tuple(sorted(found, key=lambda step: _harm(plan, step)))
 
 
+def without_power(plan: Plan, names: Collection[str]) -> Plan:
+    """The venue as its chain has it while these validators, by host name, have no voting power yet."""
+    hosts = {name: replace(host, voting_power=0) if name in names else host for name, host in plan.hosts.items()}
+    return replace(plan, hosts=hosts)
+
+
 def _require_known(plan: Plan, sites: Collection[str]) -> None:
     for site in sites:
         if site not in plan.sites:
@@ -69,7 +75,7 @@ def _step(survey: Survey, site: str, down: frozenset[str]) -> Step:
     return Step(
         site=site,
         hosts=tuple(host.name for host in hosts),
-        validators=tuple(host.name for host in hosts if host.role == "validator"),
+        validators=tuple(host.name for host in hosts if host.voting_power),
         power=survey.power_of(names),
         total_power=survey.total,
         outcome=predict(plan, (), down=down | names, survey=survey),

@@ -54,13 +54,22 @@ def set_power(  # noqa: PLR0913, PLR0917  whose power becomes what, by whom, whe
     lab: str, plan: Plan, through: Host, key: Ed25519PrivateKey, validator: str, power: int
 ) -> None:
     """Give a validator (by its base64 key) another voting power, through one engine; LabError where it is refused."""
-    nonce = int(time.time() * 1000)
-    unsigned = Operator(
-        action="power", chain=plan.venue, nonce=nonce, operator="", signature="", validator=validator, power=power
-    )
-    body = orders.encode(orders.sign(unsigned, key)).decode()
+    send(lab, through, instruction(plan.venue, key, validator, power))
+
+
+def send(lab: str, through: Host, body: str) -> None:
+    """Hand a signed instruction to one engine; LabError where it is refused."""
     url = f"http://{through.address}:{ports.ENGINE_HTTP}/orders"
     command = [sys.executable, "-I", "-S", "-c", _POST, url, str(SECONDS_MAX)]
     told = control.run(lab, through.name, command, stdin=body)
     if told.returncode or json.loads(told.stdout)["status"] != "acknowledged":
-        raise LabError(f"{through.name} did not take the instruction for {validator}: {told.stdout}{told.stderr}")
+        raise LabError(f"{through.name} did not take the instruction: {told.stdout}{told.stderr}")
+
+
+def instruction(chain: str, key: Ed25519PrivateKey, validator: str, power: int) -> str:
+    """The signed transaction that gives a validator (by its base64 key) another voting power, as an engine takes it."""
+    nonce = int(time.time() * 1000)
+    unsigned = Operator(
+        action="power", chain=chain, nonce=nonce, operator="", signature="", validator=validator, power=power
+    )
+    return orders.encode(orders.sign(unsigned, key)).decode()

@@ -12,7 +12,8 @@ from typing import Literal, Protocol
 
 from diversite.errors import RolloutError
 from diversite.plan import Plan
-from diversite.rollout import Step, steps
+from diversite.rollout import Step, steps, without_power
+from diversite.rotation import in_units
 from rollout.monitors import SIGN_SECONDS_MAX, Monitors
 
 Operation = Literal["change", "stop"]
@@ -53,6 +54,7 @@ class Course:
         Raises:
             RolloutError: at the first trouble, with where the rollout stands and how to go on.
         """
+        self.plan = self._as_it_votes()
         order = [step.site for step in steps(self.plan, self.sites)]
         if self.halted:
             self._require_halted()
@@ -82,7 +84,7 @@ class Course:
 
     def _permitted(self, site: str) -> Step:
         signers = self._signers()
-        down = signers if self.halted else self.monitors.silent()
+        down = signers if self.halted else self.monitors.silent(signers)
         if len(down) == len(signers) and not self.halted:
             raise RolloutError(
                 "no validator signs: the venue is halted, and a rollout would not tell why. Mend it first; where it "
@@ -95,12 +97,15 @@ class Course:
         return step
 
     def _require_halted(self) -> None:
-        signing = set(self._signers()) - set(self.monitors.silent())
+        signing = set(self._signers()) - set(self.monitors.silent(self._signers()))
         if signing:
             raise RolloutError(
                 f"{self.plan.venue} is not halted: {', '.join(sorted(signing))} signs. Without --halted its sites are "
                 "taken one after the other"
             )
+
+    def _units(self, validators: Collection[str]) -> int:
+        return sum(in_units(self.plan.hosts[name].voting_power) for name in validators)
 
     def _require_before_the_halt(self) -> None:
         height = self.monitors.height() if self.at_height else 0
@@ -111,7 +116,29 @@ class Course:
             )
 
     def _signers(self) -> tuple[str, ...]:
-        return tuple(host.name for host in self.plan.of_role("validator"))
+        return tuple(host.name for host in self.plan.of_role("validator") if host.voting_power)
+
+    def _as_it_votes(self) -> Plan:
+        """The plan with the power that the chain knows of: a validator that joins has none until an operator gives it.
+
+        Only where the chain's own total says so; a validator that is merely down keeps its power.
+        """
+        total, signers = self.monitors.total_power(), self._signers()
+        if total is None:
+            return self.plan
+        counted, planned = in_units(total), self._units(signers)
+        if counted > planned:
+            raise RolloutError(
+                f"the chain counts {counted} units of voting power, the stack file {planned}: what left the stack file "
+                "is down for ever, and counts. `diversite power` shows whose it is; take it first "
+                "(docs/runbooks/joining.md, Leaving)"
+            )
+        seen = self.monitors.look()
+        waiting = [name for name in signers if seen[name].signed is None]
+        if not waiting or counted != planned - self._units(waiting):
+            return self.plan
+        self.tell(f"{', '.join(waiting)} has no voting power yet, and is not waited for")
+        return without_power(self.plan, waiting)
 
     def _refuse_others(self, site: str, others: Collection[str]) -> None:
         if others:

@@ -17,6 +17,7 @@ from diversite.errors import RolloutError
 
 HEIGHT = "cometbft_consensus_latest_block_height"
 SIGNED = "cometbft_consensus_validator_last_signed_height"
+TOTAL_POWER = "cometbft_consensus_validators_power"
 SIGN_SECONDS_MAX = 300.0
 """A machine that is made anew boots, fetches its release, and catches up from its disk."""
 LOOK_SECONDS_MAX = 45.0
@@ -79,6 +80,11 @@ class Monitors:
     def height(self) -> int:
         """The newest height that any validator has; 0 where none is known."""
         return _newest_height(self.look())
+
+    def total_power(self) -> int | None:
+        """The voting power of all validators together, as the chain's newest block has it; None where nobody tells."""
+        heights, totals = self._newest(HEIGHT), self._newest(TOTAL_POWER)
+        return max(((heights.get(name, 0), total) for name, total in totals.items() if total), default=(0, None))[1]
 
     def _look_until(self, end: float) -> Mapping[str, Signs]:
         while True:

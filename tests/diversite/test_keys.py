@@ -179,6 +179,30 @@ def test_links_that_came_later_are_awaited(tmp_path: Path) -> None:
     assert missing == ["tunnels.nbg.all-par-nbg", "tunnels.hel"]
 
 
+def test_a_validator_that_came_later_is_awaited(tmp_path: Path) -> None:
+    """It can be deployed before it has keys, and what the chain began with stays as it was once it has told them."""
+    venue, path = small(), tmp_path / "small.keys.yaml"
+    document = whole(venue).model_dump()
+    _drop("genesis", "validators", "c1")(document)
+    _drop("validators", "c1")(document)
+    path.write_text(json.dumps(document))
+    before = keys.load(path, venue)
+    assert before is not None
+    assert [line.partition(":")[0] for line in keys.awaited(before, venue)] == ["validators.c1"]
+    after = keys.joined(venue, [hosts_of(venue)["validator-c1"]], before)
+    assert after.validators["c1"] == half("validator-c1")
+    assert after.genesis == before.genesis
+    assert list(keys.awaited(after, venue)) == []
+
+
+def test_a_validator_that_left_takes_its_keys_along() -> None:
+    """Joined without any file, the keys are those of the plan; genesis still has the one that left."""
+    venue = small()
+    extra = whole(venue).model_copy(update={"validators": {**whole(venue).validators, "gone": half("gone")}})
+    assert [line for line in keys.problems_of(extra, venue) if "takes it out" in line]
+    assert keys.joined(venue, [], extra) == whole(venue)
+
+
 def test_what_is_no_keys_file_is_refused() -> None:
     """An empty file, a list and broken YAML each get an answer."""
     for text in ("", "- a\n", "a: [", "a: 1\na: 2\n"):

@@ -7,7 +7,8 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from urllib.parse import parse_qs, urlsplit
 
-from rollout.monitors import HEIGHT
+from diversite.rotation import POWER_SCALE
+from rollout.monitors import HEIGHT, SIGNED, TOTAL_POWER
 
 
 @dataclass
@@ -48,6 +49,10 @@ class Chain:
         self.silent = set(silent)
         self.away = set(away)
         self.blocks_per_second = blocks_per_second
+        self.powerless: set[str] = set()
+        """Who follows the chain without voting power."""
+        self.units = len(self.names)
+        """How much voting power all of them have."""
         self._quiet_since: dict[str, int] = dict.fromkeys(self.silent, 100)
 
     @property
@@ -72,7 +77,10 @@ class Chain:
         return [
             {"metric": {"__name__": metric, "node": name}, "value": [0, str(self._value(metric, name))]}
             for name in self.names
+            if metric != SIGNED or name not in self.powerless
         ]
 
     def _value(self, metric: str, name: str) -> int:
+        if metric == TOTAL_POWER:
+            return self.units * POWER_SCALE
         return self._quiet_since[name] if metric != HEIGHT and name in self.silent else self.height

@@ -177,3 +177,31 @@ def test_small_changes_elsewhere_stop_nothing(europe: Plan) -> None:
     hands = Recorder(europe, chain_of(europe))
     hands.elsewhere = {"validator-par": "change"}
     assert course(europe, hands, sites=["nbg"]).run() == ("nbg",)
+
+
+def test_a_validator_that_joins_is_not_waited_for(europe: Plan) -> None:
+    """Its power is not counted until the chain counts it: neither as signing nor as lost."""
+    hands = Recorder(europe, chain_of(europe))
+    hands.chain.powerless, hands.chain.units = {"validator-par"}, len(hands.chain.names) - 1
+    hands.breaks = {"par"}
+    told: list[str] = []
+    assert set(course(europe, hands, told).run()) == set(europe.sites)
+    assert told[0] == "validator-par has no voting power yet, and is not waited for"
+
+
+def test_a_validator_that_is_merely_down_keeps_its_power(europe: Plan) -> None:
+    """The monitors have forgotten its signature, and the chain counts it: it is waited for, in vain."""
+    hands = Recorder(europe, chain_of(europe, silent=["validator-par"]))
+    hands.chain.powerless = {"validator-par"}
+    hands.breaks = {"par"}
+    with pytest.raises(RolloutError, match="validator-par signed nothing"):
+        course(europe, hands).run()
+
+
+def test_a_validator_that_left_with_its_power_is_told(europe: Plan) -> None:
+    """The chain counts more than the stack file has: it would be down for ever."""
+    hands = Recorder(europe, chain_of(europe))
+    hands.chain.units += 1
+    with pytest.raises(RolloutError, match="the chain counts 8 units of voting power, the stack file 7"):
+        course(europe, hands).run()
+    assert hands.taken == []

@@ -1,0 +1,125 @@
+"""Two ways for an operator's instruction into a venue: a lab's own network, or the address of one engine."""
+
+from __future__ import annotations
+
+import json
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from diversite.errors import DiversiteError, LabError
+from diversite.plan import Host, Plan
+from drills import asking, operator
+
+SECONDS_MAX = 15.0
+POLL_SECONDS = 0.5
+
+
+class Way(Protocol):
+    """How the chain is asked for its voting powers, and told others."""
+
+    def powers(self) -> Mapping[str, int]:
+        """Voting power by base64 public key, as an engine has it now."""
+        ...
+
+    def obstacles(self, host: Host) -> Sequence[str]:
+        """Why a validator does not follow the chain, as its own engine tells; empty where it does."""
+        ...
+
+    def send(self, body: str) -> None:
+        """Hand in a signed instruction; DiversiteError where it is refused."""
+        ...
+
+    def await_power(self, key: str, power: int, seconds_max: float) -> None:
+        """Wait until the chain counts it; DiversiteError where it does not."""
+        ...
+
+
+class _Way:
+    """What both ways share."""
+
+    def powers(self) -> Mapping[str, int]:
+        """Voting power by base64 public key."""
+        found: Mapping[str, int] = self.status()["validators"]
+        return found
+
+    def await_power(self, key: str, power: int, seconds_max: float) -> None:
+        """Ask until the chain counts it."""
+        end = time.monotonic() + seconds_max
+        while self.powers().get(key, 0) != power:
+            if time.monotonic() > end:
+                raise DiversiteError(f"{key} has not the power of {power} after {seconds_max:.0f} s; ask again")
+            time.sleep(POLL_SECONDS)
+
+    def status(self) -> Any:
+        """Where an engine stands."""
+        raise NotImplementedError
+
+
+class Lab(_Way):
+    """Into a lab, by the first engine that is ready."""
+
+    def __init__(self, lab: str, planned: Plan) -> None:
+        self._lab = lab
+        self._planned = planned
+
+    def status(self) -> Any:
+        """Where the engine stands that takes instructions."""
+        return asking.engine(self._lab, self._through(), "/status")
+
+    def obstacles(self, host: Host) -> Sequence[str]:
+        """As the validator's own engine tells."""
+        told = asking.engine(self._lab, self._planned.hosts[host.partner or ""], "/status")
+        return [str(it) for it in told["obstacles"]]
+
+    def send(self, body: str) -> None:
+        """By the lab's own network."""
+        operator.send(self._lab, self._through(), body)
+
+    def _through(self) -> Host:
+        for host in self._planned.of_role("engine"):
+            try:
+                if asking.engine(self._lab, host, "/status")["ready"]:
+                    return host
+            except LabError:
+                continue
+        raise LabError(f"lab {self._lab}: no engine is ready, so no instruction gets into a block")
+
+
+class Address(_Way):
+    """To the engine at a URL, with a way to it held open by whoever asks."""
+
+    def __init__(self, url: str) -> None:
+        if not url.startswith(("http://", "https://")):
+            raise DiversiteError(f"{url}: an engine is reached over http or https")
+        self._url = url.rstrip("/")
+
+    def status(self) -> Any:
+        """Where the engine stands."""
+        return self._answer(urllib.request.Request(f"{self._url}/status"))  # noqa: S310  checked above
+
+    def obstacles(self, host: Host) -> Sequence[str]:
+        """As the engine tells, if it is the validator's own: another cannot know."""
+        told = self.status()
+        if told["site"] != host.site:
+            return [f"{self._url} is the engine of {told['site']}, which cannot tell; name that of {host.site}"]
+        return [str(it) for it in told["obstacles"]]
+
+    def send(self, body: str) -> None:
+        """As a client sends an order."""
+        headers = {"Content-Type": "application/json"}
+        request = urllib.request.Request(f"{self._url}/orders", body.encode(), headers)  # noqa: S310  checked above
+        answer = self._answer(request)
+        if answer["status"] != "acknowledged":
+            raise DiversiteError(f"{self._url} did not take the instruction: {answer}")
+
+    def _answer(self, request: urllib.request.Request) -> Any:
+        try:
+            with urllib.request.urlopen(request, timeout=SECONDS_MAX) as answer:  # noqa: S310  checked above
+                return json.load(answer)
+        except urllib.error.HTTPError as error:
+            raise DiversiteError(f"{request.full_url} refuses: {error.read().decode(errors='replace')}") from None
+        except (OSError, ValueError) as error:
+            raise DiversiteError(f"{request.full_url} does not answer as an engine: {error}") from error

@@ -1,0 +1,178 @@
+"""`diversite power` shows the chain beside the stack file, and changes it by an operator's instruction only."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from typer.testing import CliRunner, Result
+
+from cli.main import app
+from diversite import keys, stackfile
+from diversite.errors import DiversiteError
+from diversite.plan import Plan, plan
+from tests.diversite.test_keys import public, whole
+from workloads.engine import orders
+from workloads.engine.orders import Operator
+
+SIGNER = Ed25519PrivateKey.from_private_bytes(hashlib.sha256(b"an operator of this test").digest())
+STRANGER = public("a validator that left")
+PUBLIC = base64.b64encode(SIGNER.public_key().public_bytes_raw()).decode()
+
+
+@dataclass
+class Engine:
+    """An engine's HTTP, as far as an operator meets it."""
+
+    powers: dict[str, int]
+    site: str = "nbg"
+    obstacles: list[str] = field(default_factory=list)
+    taken: list[Operator] = field(default_factory=list)
+    refuses: bool = False
+
+    def status(self) -> dict[str, Any]:
+        """Where it stands."""
+        return {"site": self.site, "validators": self.powers, "obstacles": self.obstacles}
+
+    def take(self, body: bytes) -> tuple[int, dict[str, Any]]:
+        """An instruction, as the state would take it."""
+        read = orders.decode(body, 1024)
+        assert isinstance(read, Operator)
+        if self.refuses or not orders.signature_holds(read):
+            return 403, {"status": "refused", "code": "not_authorised"}
+        self.taken.append(read)
+        self.powers = {name: it for name, it in {**self.powers, read.validator: read.power}.items() if it}
+        return 200, {"status": "acknowledged"}
+
+
+@pytest.fixture
+def venue() -> Plan:
+    """The flagship, with an operator."""
+    text = Path("stacks/europe.yaml").read_text()
+    return plan(stackfile.loads(f"{text}operators: [{PUBLIC}]\n"))
+
+
+@pytest.fixture
+def engine(venue: Plan) -> Engine:
+    """One whose chain began as planned."""
+    began = whole(venue).genesis
+    return Engine({it.public_key: it.power for it in began.validators.values()})
+
+
+@pytest.fixture
+def url(engine: Engine) -> Iterator[str]:
+    """Where it answers."""
+    server = HTTPServer(("127.0.0.1", 0), _handler(engine))
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
+def run(venue: Plan, url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+    """The command for a stack of the clouds, whose keys came together."""
+    stacks = tmp_path / "stacks"
+    stacks.mkdir()
+    (stacks / "europe.yaml").write_text(stackfile.dumps(venue.topology))
+    (stacks / "europe.keys.yaml").write_text(keys.dumps(whole(venue)))
+    (stacks / "Pulumi.europe.yaml").write_text("config:\n  diversite:substrate: cloud\n")
+    (tmp_path / "operator.key").write_text(base64.b64encode(SIGNER.private_bytes_raw()).decode())
+    monkeypatch.setattr("cli.stacks.STACKS", stacks)
+
+    def command(*arguments: str, operator: bool = True) -> Result:
+        signer = ("--operator", str(tmp_path / "operator.key")) if operator and arguments else ()
+        result = CliRunner().invoke(app, ["power", "europe", *arguments, *signer, "--through", url])
+        if isinstance(result.exception, DiversiteError):
+            raise result.exception
+        return result
+
+    return command
+
+
+def test_a_chain_that_is_as_planned_is_alike(run: Callable[..., Result]) -> None:
+    """Every validator is shown, and nothing differs."""
+    result = run()
+    assert result.exit_code == 0, result.output
+    assert "differ" not in result.output
+
+
+def test_a_validator_without_power_differs_until_it_has_it(
+    run: Callable[..., Result], engine: Engine, venue: Plan
+) -> None:
+    """The operator's instruction gives exactly the stack file's power, to exactly its key."""
+    key = whole(venue).validators["nbg"].public_key
+    del engine.powers[key]
+    shown = run()
+    assert (shown.exit_code, "differ: nbg" in shown.output) == (1, True)
+    assert run("nbg").exit_code == 0
+    (instruction,) = engine.taken
+    assert (instruction.validator, instruction.power) == (key, venue.hosts["validator-nbg"].voting_power)
+    assert run().exit_code == 0
+    assert "already" in run("nbg").output
+
+
+def test_power_is_taken_by_name_or_by_key(run: Callable[..., Result], engine: Engine, venue: Plan) -> None:
+    """Whoever left the stack file has no name any more."""
+    key = whole(venue).validators["par"].public_key
+    engine.powers[STRANGER] = 7
+    assert run("par", STRANGER, "--to", "0").exit_code == 0
+    assert not {key, STRANGER} & set(engine.powers)
+
+
+def test_who_does_not_follow_gets_no_power(run: Callable[..., Result], engine: Engine, venue: Plan) -> None:
+    """Neither while its engine catches up, nor where another engine is asked, which cannot know."""
+    del engine.powers[whole(venue).validators["nbg"].public_key]
+    engine.obstacles = ["the validator is catching up"]
+    with pytest.raises(DiversiteError, match=r"no power before it follows the chain: the validator is catching up"):
+        run("nbg")
+    engine.obstacles, engine.site = [], "par"
+    with pytest.raises(DiversiteError, match="is the engine of par, which cannot tell; name that of nbg"):
+        run("nbg")
+    assert engine.taken == []
+
+
+def test_a_refusal_is_told(run: Callable[..., Result], engine: Engine) -> None:
+    """What the engine says, as it says it."""
+    engine.refuses = True
+    with pytest.raises(DiversiteError, match=r"refuses: .*not_authorised"):
+        run("par", "--to", "0")
+
+
+def test_an_unknown_validator_is_told(run: Callable[..., Result]) -> None:
+    """With the one that may be meant; and nothing is changed without an operator's key."""
+    with pytest.raises(DiversiteError, match=r"validator pat: its public key is not known \(did you mean par"):
+        run("pat", "--to", "0")
+    assert run("par", "--to", "0", operator=False).exit_code == 2
+
+
+def _handler(engine: Engine) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self._answer(200, engine.status())
+
+        def do_POST(self) -> None:
+            self._answer(*engine.take(self.rfile.read(int(self.headers["Content-Length"]))))
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002  the name is the base class's
+            pass
+
+        def _answer(self, status: int, value: Any) -> None:
+            body = json.dumps(value).encode()
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+    return Handler
