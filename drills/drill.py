@@ -74,6 +74,8 @@ class Report:
     safety: Safety
     calm_ms: tuple[float | None, float | None]
     """p50 and p99 before the fault."""
+    calm_rounds: tuple[int, int]
+    """How many heights before the fault were committed in their first round, and how many needed another."""
     pressure: Pressure
     fidelity: Fidelity
     """What was sampled while it lasted."""
@@ -106,6 +108,8 @@ class _Course:
     evidence: tuple[Evidence, ...]
     notices: tuple[Notice, ...]
     trips: tuple[Trip, ...]
+    struck_height: int
+    """The venue's head when it was broken."""
 
 
 class Drill:
@@ -151,8 +155,15 @@ class Drill:
         after = tuple(fault.afterwards(lines))
         gathered.evidence += after
         found = self._check(fault, [*lines, *_read(directory / SURGE)], first, events)
+        rounds = self._replay.rounds(range(first + 1, gathered.struck_height)).values()
         report = self._report(fault, predicted, seed, lines, gathered, found)
-        return replace(report, pressure=pressure.since(), fidelity=fidelity, untrue_pairs=untrue)
+        return replace(
+            report,
+            pressure=pressure.since(),
+            fidelity=fidelity,
+            untrue_pairs=untrue,
+            calm_rounds=(sum(it == 0 for it in rounds), sum(it > 0 for it in rounds)),
+        )
 
     @contextmanager
     def _load(self, fault: Fault, rate: float, seed: int, log: Path) -> Iterator[Callable[[], None]]:
@@ -189,6 +200,7 @@ class Drill:
         """Break it, look at it, heal it, and wait until all is whole."""
         watch = Watch(self._observer, [self._plan.hosts[name] for name in predicted.monitoring.watching])
         watch.start()
+        struck = self._head()
         try:
             with self._surge(fault, seed, directory):
                 instants, height, evidence, trips = self._hold(fault, predicted, events)
@@ -201,7 +213,7 @@ class Drill:
         events.record("converged", at=converged)
         instants = replace(instants, resumed=resumed, converged=converged)
         during = tuple(notice for notice in notices if instants.broken <= notice.noticed < instants.healed)
-        return _Course(instants=instants, evidence=evidence, notices=during, trips=trips)
+        return _Course(instants=instants, evidence=evidence, notices=during, trips=trips, struck_height=struck)
 
     def _hold(
         self, fault: Fault, predicted: Outcome, events: Events
@@ -282,6 +294,7 @@ class Drill:
             evidence=gathered.evidence,
             safety=found,
             calm_ms=(calm["p50_ms"], calm["p99_ms"]),
+            calm_rounds=(0, 0),
             pressure=Pressure.now(),
             fidelity=Fidelity(links=(), pressures=()),
             notices=gathered.notices,

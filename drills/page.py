@@ -137,6 +137,8 @@ def _calm(reports: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     for place, name in enumerate(("p50", "p99") if calm else ()):
         figures = [each[place] for each in calm]
         yield f"Before the faults, measured: {name} {min(figures):.0f} to {max(figures):.0f} ms."
+    first, more = (sum(report["calm_rounds"][place] for report in reports) for place in (0, 1))
+    yield f"Before the faults {first + more} heights were committed, {more} of them not in their first round."
 
 
 def _without_pictures(summary: str) -> str:

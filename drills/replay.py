@@ -46,6 +46,7 @@ class Replay:
         self._observer = observer
         self._plan = plan
         self._state: State | None = None
+        self._rounds: dict[int, int] = {}
 
     def check(self, lines: Sequence[Line], witness: Host, head: int) -> Replayed:
         """Carry out the blocks up to `head` as one validator has them; compare its hashes, these orders, all books."""
@@ -54,6 +55,10 @@ class Replay:
         state = self._state = self._state or self._genesis(witness)
         wrong = [*self._follow(state, witness, head), *_missing(state, lines), *self._stale(state)]
         return Replayed(height=state.height, wrong=tuple(wrong))
+
+    def rounds(self, heights: range) -> Mapping[int, int]:
+        """The round in which each of these heights was committed, as far as they were read; 0 is the first."""
+        return {height: self._rounds[height] for height in heights if height in self._rounds}
 
     def _genesis(self, witness: Host) -> State:
         told = self._rpc(witness, ["/genesis"])[0]["genesis"]
@@ -68,6 +73,7 @@ class Replay:
                 header = told["block"]["header"]
                 if state.height >= state.initial_height and header["app_hash"] != state.app_hash.hex().upper():
                     yield f"{witness.name} at {state.height}: {header['app_hash'][:16]}, replayed {_short(state)}"
+                self._rounds[state.height] = int(told["block"]["last_commit"]["round"])
                 transactions = [base64.b64decode(text) for text in told["block"]["data"]["txs"] or []]
                 state.execute(int(header["height"]), nanoseconds(header["time"]), transactions)
 

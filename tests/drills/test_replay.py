@@ -5,13 +5,9 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any, cast
 
-import pytest
-
-from diversite import stackfile
-from diversite.plan import Host, Plan, plan
+from diversite.plan import Host, Plan
 from drills.load import Line
 from drills.observer import Answer, Observer
 from drills.replay import Replay, nanoseconds
@@ -31,6 +27,10 @@ def new(key: str) -> bytes:
     return encode(from_fields({"kind": "new", "lifetime": "gtc", **fields}))
 
 
+LATE = 2
+"""The height that was committed in a second round."""
+
+
 class Chain:
     """An observer of a chain that the test makes; every engine serves the book of its end."""
 
@@ -48,7 +48,12 @@ class Chain:
             "time": TIME.format(height),
             "app_hash": self.state.app_hash.hex().upper() if height > 1 else "",
         }
-        return {"header": header, "data": {"txs": [base64.b64encode(each).decode() for each in transactions]}}
+        told = {"round": 1 if height == LATE + 1 else 0}
+        return {
+            "header": header,
+            "last_commit": told,
+            "data": {"txs": [base64.b64encode(each).decode() for each in transactions]},
+        }
 
     def ask(self, questions: Iterable[tuple[Host, str]]) -> list[Answer]:
         """As the observer does."""
@@ -62,12 +67,6 @@ class Chain:
             told = {"app_state": app_state(RULES), "chain_id": "venue", "initial_height": "1", "validators": validators}
             return {"result": {"genesis": told}}
         return {"result": {"block": self.blocks[int(url.rpartition("=")[2]) - 1]}}
-
-
-@pytest.fixture(scope="module")
-def four() -> Plan:
-    """The four-site venue."""
-    return plan(stackfile.load(Path(__file__).parents[1] / "stacks" / "good" / "four.yaml"))
 
 
 def acknowledged(key: str) -> Line:
@@ -95,6 +94,14 @@ def checked(chain: Chain, plan: Plan, *keys: str) -> tuple[str, ...]:
 def test_a_true_chain_replays(four: Plan) -> None:
     """Hashes, acknowledged orders and served books follow from the blocks."""
     assert checked(Chain([[new("k1")], [], [new("k2")], []]), four, "k1", "k2") == ()
+
+
+def test_the_rounds_of_heights_are_known(four: Plan) -> None:
+    """A block tells in which round the one before it was committed; of heights that were not read nothing is told."""
+    chain = Chain([[], [], [], []])
+    replay = Replay(cast(Observer, chain), four)
+    replay.check([], four.of_role("validator")[0], len(chain.blocks))
+    assert replay.rounds(range(1, 9)) == {1: 0, LATE: 1, 3: 0}
 
 
 def test_an_acknowledged_order_that_no_block_has_is_found(four: Plan) -> None:

@@ -59,6 +59,7 @@ def report(*, bit: bool = True, missing: tuple[str, ...] = ()) -> Report:
         evidence=(Evidence(what="gateway-par: 1 processes ran, 0 run", bit=bit),),
         safety=Safety(heights=9, forks=(), missing=missing, repeated=(), witnesses=("validator-dub",)),
         calm_ms=(150.0, 240.0),
+        calm_rounds=(58, 2),
         pressure=Pressure(at=1.0, waited_seconds=0.0, share=0.5),
         fidelity=Fidelity(links=(), pressures=(0.5,)),
     )
@@ -123,6 +124,7 @@ def test_the_page_is_made_of_the_run(tmp_path: Path) -> None:
     text = page.page([tmp_path])
     assert "Seed 7" in text
     assert "Before the faults, measured: p50 150 to 150 ms." in text
+    assert "Before the faults 60 heights were committed, 2 of them not in their first round." in text
     assert f"`{FAULT}`" in text
     assert json.loads((tmp_path / "summary.json").read_text())[0]["passed"]
     assert all(f"| `{word}` |" in text for word in FAULTS)
