@@ -5,6 +5,7 @@ Exit codes: 0 as wished, 1 not met (a verdict, a drill), 2 the input is wrong or
 
 from __future__ import annotations
 
+import gc
 import sys
 from typing import Annotated
 
@@ -29,6 +30,8 @@ from cli.whatif import whatif
 from diversite.errors import DiversiteError
 
 MISUSED = 2
+COLLECTED_AFTER = 50_000
+"""New objects until a collection: most that a command makes are modules, which are no garbage."""
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -74,11 +77,14 @@ def whole(
 
 def main() -> None:
     """Run the command line."""
+    gc.set_threshold(COLLECTED_AFTER)
     try:
         app()
     except DiversiteError as error:
         new_console(stderr=True).print(f"diversite: {error}", style="red", markup=False, soft_wrap=True)
         sys.exit(MISUSED)
+    finally:
+        gc.freeze()  # on its way out Python looks through all that there is, three times
 
 
 if __name__ == "__main__":

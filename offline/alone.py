@@ -15,6 +15,7 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from diversite.errors import OfflineError
@@ -51,7 +52,9 @@ def forked(order: Order, where: Surroundings, descriptor: int) -> None:
         nursery = _nursery(where.directory, where.environment)
         resident = _resident(order)
         children = _fork(nursery, order, where, f"127.0.0.1:{port}", with_pack=resident is None)
-        _run(_head_start(nursery, port, children, resident), order, tell)
+        head_start = _head_start(nursery, port, children, resident)
+        with ThreadPoolExecutor(max_workers=1) as pool:  # its stack is short; the SDK copies the stack at each resource
+            pool.submit(_run, head_start, order, tell).result()
 
 
 @contextlib.contextmanager
