@@ -28,6 +28,7 @@ def hunt(stack: str, mistake: str, repeat: int, seed: int, hold: float) -> int:
     from drills import results
     from drills.planted.known import VARIANTS
 
+    _require_noticeable(hold)
     console, venue = new_console(), lab_stack(stack)
     _require_none_runs(venue)
     directory = results.begin(venue.topology, seed, {"planted": mistake, "repeat": repeat, "hold": hold})
@@ -70,6 +71,16 @@ def _cells(caught: Caught) -> Iterator[Text]:
     yield Text(caught.fault)
     yield Text(f"{caught.repetitions} of it")
     yield Text("; ".join(caught.signs)[:200])
+
+
+def _require_noticeable(hold: float) -> None:
+    from drills.drill import NOTICED_SECONDS_MAX
+
+    if hold < NOTICED_SECONDS_MAX:
+        raise DiversiteError(
+            f"--hold {hold:g}: mistakes are hunted with faults of {NOTICED_SECONDS_MAX:g} s or more, in which a monitor "
+            "can notice; leave --hold away"
+        )
 
 
 def _require_none_runs(venue: LabStack) -> None:

@@ -18,6 +18,7 @@ from tests.drills.test_results import FAULT, FOUR, LOST, report
         (("europe", "cut:site:par"), "hosts are struck by kill"),
         (("europe", "power-off:host:validator-par"), "needs whole sites"),
         (("europe", "host:validator-par", "--hold", "1"), "--hold"),
+        (("europe", "--planted", "all", "--hold", "8"), "18 s or more"),
         (("nowhere",), "nowhere"),
         ((UNMET,), "stacks/"),
     ],
