@@ -78,8 +78,8 @@ def _require_noticeable(hold: float) -> None:
 
     if hold < NOTICED_SECONDS_MAX:
         raise DiversiteError(
-            f"--hold {hold:g}: mistakes are hunted with faults of {NOTICED_SECONDS_MAX:g} s or more, in which a monitor "
-            "can notice; leave --hold away"
+            f"--hold {hold:g}: mistakes are hunted with faults of {NOTICED_SECONDS_MAX:g} s or more, in which a "
+            "monitor can notice; leave --hold away"
         )
 
 
