@@ -100,7 +100,7 @@ class Member(Component):
         self.host = args.host
         self._ground = args.ground
         known = args.ground.known
-        services = self._services(known.certificates) if known else ()
+        services = self._services(known.certificates) if known and self.host.name in known.certificates else ()
         self.machine = args.ground.machine(args.host, services, self)
         self.register_outputs({"address": str(args.host.address)})
 

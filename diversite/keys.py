@@ -21,8 +21,10 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, StringConstraints, ValidationError
+from pydantic import BaseModel, Field, StringConstraints, ValidationError
 
+from diversite import certificates
+from diversite.certificates import Certificate, Certificates
 from diversite.errors import TopologyError
 from diversite.genesis import Genesis, Key, Part, Time, genesis_of
 from diversite.genesis import problems_of as problems_with_genesis
@@ -57,6 +59,9 @@ class PublicHalves(Part):
     """By the validator's key in the topology."""
     tunnels: dict[str, dict[str, Key]]
     """The WireGuard key of each link's end, by site and then by the link's name."""
+    certificates: dict[str, Certificates] = Field(default_factory=dict)
+    """PEM of each member of a store, a queue or an active-passive engine, by the host's name; of a member whose key
+    changes, the old one and the new one (docs/runbooks/certificates.md)."""
 
 
 class HostHalves(Part):
@@ -71,6 +76,8 @@ class HostHalves(Part):
     """Of a validator."""
     tunnels: dict[str, Key] | None = None
     """Of a gateway, by the link's name."""
+    certificate: Certificate | None = None
+    """Of a member of a store, a queue or an active-passive engine."""
 
 
 def load(path: Path, plan: Plan) -> PublicHalves | None:
@@ -140,9 +147,10 @@ def joined(
     if problems:
         raise _refused(problems)
     validators, tunnels = _merged(plan, known, before)
-    _require("the keys together", _awaited(plan, validators, tunnels))
+    shown = _shown(plan, known, before)
+    _require("the keys together", _awaited(plan, validators, tunnels, shown))
     genesis = before.genesis if before else _begun(plan, validators, known.values())
-    halves = PublicHalves(genesis=genesis, validators=validators, tunnels=tunnels)
+    halves = PublicHalves(genesis=genesis, validators=validators, tunnels=tunnels, certificates=shown)
     _require("the keys together", problems_of(halves, plan))
     return halves
 
@@ -166,12 +174,17 @@ def problems_of(halves: PublicHalves, plan: Plan) -> Iterator[str]:
                 f"validators.{name}.address: {half.address} is not that of its public_key, "
                 f"{address_of(half.public_key)}; take both from the host's public.json"
             )
+    yield from _unknown("certificates", halves.certificates, certificates.members(plan))
+    for name, text in _certificates(halves):
+        yield from certificates.problems_of(plan.hosts[name], text) if name in plan.hosts else ()
     yield from _twice(halves)
 
 
 def awaited(halves: PublicHalves, plan: Plan) -> Iterator[str]:
-    """What has no key in the file yet: a validator that waits outside of the chain, a link that carries nothing."""
-    yield from _awaited(plan, halves.validators, halves.tunnels)
+    """What has no key in the file yet: a validator that waits outside of the chain, a link that carries nothing, a
+    member that nobody believes.
+    """
+    yield from _awaited(plan, halves.validators, halves.tunnels, halves.certificates)
 
 
 def address_of(public_key: str) -> str:
@@ -195,18 +208,27 @@ def _by_host(plan: Plan, hosts: Iterable[HostHalves]) -> tuple[dict[str, HostHal
 
 def _misfit(plan: Plan, each: HostHalves) -> Iterator[str]:
     host = plan.hosts.get(each.host)
+    told = {kind for kind in ("validator", "tunnels", "certificate") if getattr(each, kind) is not None}
     if each.venue != plan.venue:
         yield f"{each.host}: is a host of venue {each.venue}, not of {plan.venue}"
     elif host is None:
         yield f"{each.host}: is no host of the venue{did_you_mean(each.host, plan.hosts)}"
-    elif (each.validator is not None, each.tunnels is not None) != (host.role == "validator", host.role == "gateway"):
-        yield f"{each.host}: tells not what a {host.role} tells; validators and gateways have public.json"
+    elif told != {_TELLS.get(host.role)}:
+        yield f"{each.host}: tells not what a {host.role} tells; {', '.join(_TELLS)} have public.json"
+    elif each.certificate is not None:
+        yield from certificates.problems_of(host, each.certificate)
+
+
+_TELLS = {"validator": "validator", "gateway": "tunnels", **dict.fromkeys(certificates.ROLES, "certificate")}
+"""What a host of a role tells."""
 
 
 def _differs(plan: Plan, before: PublicHalves, now: HostHalves) -> bool:
     host = plan.hosts[now.host]
     if now.validator is not None:
         return before.validators.get(host.key, now.validator) != now.validator
+    if now.certificate is not None:
+        return (now.certificate,) != before.certificates.get(now.host, (now.certificate,))
     was, tunnels = before.tunnels.get(host.site, {}), now.tunnels or {}
     return any(was.get(link, key) != key for link, key in tunnels.items())
 
@@ -218,7 +240,10 @@ def _changed(host: str) -> str:
     )
 
 
-def _awaited(plan: Plan, validators: Collection[str], tunnels: Mapping[str, Collection[str]]) -> Iterator[str]:
+def _awaited(
+    plan: Plan, validators: Collection[str], tunnels: Mapping[str, Collection[str]], shown: Collection[str]
+) -> Iterator[str]:
+    yield from _missing("certificates", shown, certificates.members(plan))
     yield from _missing("validators", validators, [host.key for host in plan.of_role("validator")])
     for site in plan.sites:
         links = [link.name for link, _, _ in plan.links_at(site)]
@@ -247,6 +272,13 @@ def _merged(
     )
 
 
+def _shown(plan: Plan, known: Mapping[str, HostHalves], before: PublicHalves | None) -> dict[str, tuple[str, ...]]:
+    was = before.certificates if before else {}
+    told = {name: each.certificate for name, each in known.items() if each.certificate is not None}
+    now = {name: certificates.added(was.get(name, ()), text) for name, text in told.items()}
+    return _in_order({**was, **now}, certificates.members(plan))
+
+
 def _begun(plan: Plan, validators: Mapping[str, ValidatorHalf], hosts: Iterable[HostHalves]) -> Genesis:
     made = [each.made_at for each in hosts if each.validator is not None]
     return genesis_of(plan, {name: half.public_key for name, half in validators.items()}, max(made))
@@ -264,6 +296,10 @@ def _require(name: str, problems: Iterable[str]) -> None:
     found = [f"{name}: {problem}" for problem in problems]
     if found:
         raise _refused(found)
+
+
+def _certificates(halves: PublicHalves) -> Iterator[tuple[str, str]]:
+    return ((name, text) for name, texts in halves.certificates.items() for text in texts)
 
 
 def _unknown(where: str, found: Collection[str], wanted: Collection[str]) -> Iterator[str]:
@@ -284,6 +320,8 @@ def _twice(halves: PublicHalves) -> Iterator[str]:
     for site, keys in halves.tunnels.items():
         for link, key in keys.items():
             owners[key].append(f"tunnels.{site}.{link}")
+    for name, text in _certificates(halves):
+        owners[text].append(f"certificates.{name}")
     for places in owners.values():
         if len(places) > 1:
             yield f"{' and '.join(places)}: are the same key; each has its own, made on its own host"

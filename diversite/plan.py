@@ -29,8 +29,8 @@ GATEWAY_MACHINE = {"aws": "t3.small", "gcp": "e2-small", "hetzner": "cx23"}
 GATEWAY_MACHINE_FAR = {"hetzner": "cpx11"}
 """Where the provider sells that one only at home: Hetzner's CX types stand in Europe alone."""
 GATEWAY_HOMES = frozenset({("hetzner", "eu-central")})
-DATA_GIB = {"gateway": 10, "validator": 200, "engine": 50, "monitor": 50, "store": 200, "queue": 100}
-"""Disk of a role that keeps state; a gateway keeps the keys of its tunnels."""
+DATA_GIB = {"gateway": 10, "validator": 200, "engine": 50, "monitor": 50, "store": 200, "queue": 100, "passive": 10}
+"""Disk of a role that keeps state; a gateway keeps the keys of its tunnels, a passive engine its own."""
 PROPOSER_SPREAD = {"site": 8, "metro": 4, "local_grid": 4, "control_area": 2, "provider": 2, "synchronous_area": 1}
 """How much it weighs that two proposers in a row share a domain of a kind: the likelier its loss, the more."""
 

@@ -48,7 +48,7 @@ MarketName = Annotated[str, StringConstraints(pattern=MARKET_PATTERN)]
 OperatorKey = Annotated[str, StringConstraints(pattern=OPERATOR_PATTERN)]
 Provider = Literal["aws", "gcp", "hetzner"]
 ImagePlace = Annotated[str, StringConstraints(pattern=IMAGE_PLACE_PATTERN)]
-SoftwareRole = Literal["validator", "engine"]
+SoftwareRole = Literal["validator", "engine", "store", "queue"]
 DomainKind = Literal[
     "host",
     "rack",
@@ -182,6 +182,8 @@ class Store(_Part):
     """The site that keeps backups and the log; in a cloud it stands at another provider than the primary."""
     machine: dict[Provider, Machine] = {}
     """Machine type by provider; default: the smallest that the plan takes for a database."""
+    release: Name | None = None
+    """Key of `releases`, with Patroni; default: that of `software`, and in a lab what scripts/setup installs."""
 
 
 class Queue(_Part):
@@ -200,6 +202,8 @@ class Queue(_Part):
     """How many it holds; more are refused with a reason."""
     machine: dict[Provider, Machine] = {}
     """Machine type by provider; default: the smallest that the plan takes for a queue."""
+    release: Name | None = None
+    """Key of `releases`, with nats-server; default: that of `software`, and in a lab what scripts/setup installs."""
 
 
 class PassiveEngine(_Part):

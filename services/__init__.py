@@ -79,7 +79,12 @@ def services_of(plan: Plan, host: Host, paths: PathsOf, facts: Facts | None = No
 
 
 def member_services_of(plan: Plan, host: Host, paths: PathsOf, certificates: Mapping[str, str]) -> tuple[Service, ...]:
-    """What runs on a member of a store, a queue or an engine; `certificates`: PEM of every member's, by host."""
+    """What runs on a member of a store, a queue or an engine; `certificates`: PEM of every member's, by host.
+
+    `PlanError` where its own is not known: nobody would believe it.
+    """
+    if host.name not in certificates:
+        raise PlanError(f"host {host.name}: its certificate is not known; make the keys, then pass their facts")
     mine = membership.membership(paths(membership.NAME), certificates)
     return tuple(it.service(plan, host, paths(it.NAME), mine) for it in _MEMBERS[host.role])
 

@@ -49,4 +49,5 @@ def facts_of(halves: PublicHalves) -> Facts:
         },
         genesis=halves.genesis,
         tunnels=halves.tunnels,
+        certificates={name: "".join(texts) for name, texts in halves.certificates.items()},
     )

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from diversite.errors import PlanError
+from diversite import certificates
 from diversite.keeping import PassivePlan
 from diversite.plan import Plan
 from services.service import Paths
@@ -18,7 +18,7 @@ from services.service import Paths
 NAME = "member"
 """Where a host keeps them: the directory of this name beside the services' own."""
 KEY, CERTIFICATE = "key.pem", "certificate.pem"
-ROLES = frozenset({"store", "queue", "passive"})
+ROLES = frozenset(certificates.ROLES)
 """The roles whose hosts have them."""
 
 
@@ -34,12 +34,8 @@ class Membership:
     """PEM of every member's certificate, by the host's name."""
 
     def trust(self, hosts: Iterable[str]) -> str:
-        """The file of those who are believed; `PlanError` where the certificate of one is not known."""
-        names = list(hosts)
-        missing = [name for name in names if name not in self.known]
-        if missing:
-            raise PlanError(f"{', '.join(missing)}: certificate not known; make the keys, then pass their facts")
-        return "".join(self.known[name] for name in names)
+        """The file of those of them who are believed; one whose certificate is not known yet is not."""
+        return "".join(self.known[name] for name in hosts if name in self.known)
 
 
 def membership(paths: Paths, certificates: Mapping[str, str]) -> Membership:

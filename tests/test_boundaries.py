@@ -29,7 +29,7 @@ def _may(parts: str = "", packages: str = "") -> May:
 
 
 ALLOWED = {
-    "diversite": _may("", "pydantic pydantic_core yaml ruamel sortedcontainers networkx"),
+    "diversite": _may("", "pydantic pydantic_core yaml ruamel sortedcontainers networkx cryptography"),
     "services": _may("diversite", "jinja2 yaml"),
     "components": _may("diversite services", "pulumi pulumi_aws pulumi_gcp pulumi_hcloud pulumi_random"),
     "policies": _may("diversite", "pulumi pulumi_policy pydantic yaml"),

@@ -103,7 +103,9 @@ def _releases(parts: Parts) -> Iterator[Finding]:
     for role, name in parts.software.items() if NO_MAP not in parts.releases else ():
         if name not in parts.releases:
             yield Finding(("software", role), unknown("release", name, parts.releases))
-    for section, name, host in parts.hosts() if NO_MAP not in parts.releases else ():
+    stores = (("stores", name, store) for name, store in parts.stores.items())
+    queues = (("queues", name, queue) for name, queue in parts.queues.items())
+    for section, name, host in (*parts.hosts(), *stores, *queues) if NO_MAP not in parts.releases else ():
         wanted = getattr(host, "release", None)
         if wanted is not None and wanted not in parts.releases:
             yield Finding((section, name, "release"), unknown("release", wanted, parts.releases))

@@ -38,7 +38,7 @@ def user_data(  # noqa: PLR0913  what a host is told has six sources, and no two
 ) -> str:
     """The boot script of a host.
 
-    `services`: those of `services_of` with `paths(host)`; for a validator none while `known` is None. `endpoints`: the
+    `services`: those of `services_of` with `paths(host)`; none for a host that waits for others' keys. `endpoints`: the
     public IPv4 address of each site's gateway by site, for a gateway. `operator_keys`: OpenSSH public keys, where the
     provider has no access of its own (Hetzner). The same bytes for the same arguments, no secret among them.
     `PlanError` where the host cannot be booted: a release without a build for its processor, a tunnel without an end.
@@ -113,7 +113,9 @@ def _system(host: Host) -> Mapping[str, str]:
     resolver = {
         "/etc/systemd/resolved.conf.d/diversite.conf": f"[Resolve]\nDNS={' '.join(places.HETZNER_NAMESERVERS)}\n"
     }
+    no_cluster = {"/etc/postgresql-common/createcluster.conf": "create_main_cluster = false\n"}  # Patroni makes its own
     return {
+        **(no_cluster if host.role == "store" else {}),
         "/etc/chrony/chrony.conf": render("boot/chrony.conf.j2", clock=clock),
         "/etc/apt/apt.conf.d/90-diversite": verbatim("boot/upgrades"),
         "/etc/needrestart/conf.d/diversite.conf": "$nrconf{restart} = 'l';\n",

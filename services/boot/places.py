@@ -32,22 +32,28 @@ PACKAGES_EVERYWHERE = ("ca-certificates", "chrony", "curl", "nftables", "unatten
 PACKAGES: Mapping[str, tuple[str, ...]] = {
     "alertmanager": ("prometheus-alertmanager",),
     "bird": ("bird2", "wireguard-tools"),
+    "etcd": ("etcd-server",),
+    "patroni": ("postgresql-15",),
+    "store-proxy": ("haproxy",),
     "blackbox": ("prometheus-blackbox-exporter",),
     "haproxy": ("haproxy",),
     "node-exporter": ("prometheus-node-exporter",),
     "prometheus": ("prometheus",),
 }
-"""Debian's packages by the service that needs them; cometbft and engine come with a release."""
+"""Debian's packages by the service that needs them; the programs of `RELEASED` come with a release."""
 MASKED_UNITS = (
     "bird.service",
+    "etcd.service",
     "haproxy.service",
     "needrestart.service",
     "nftables.service",
+    "postgresql.service",
+    "postgresql@15-main.service",
     "prometheus.service",
     "prometheus-alertmanager.service",
     "prometheus-blackbox-exporter.service",
     "prometheus-node-exporter.service",
 )
 """What Debian's packages would start by themselves; ours run instead."""
-RELEASED = ("validator", "engine", "passive")
-"""The roles whose program a venue brings itself."""
+RELEASED = ("validator", "engine", "passive", "store", "queue")
+"""The roles whose program a venue brings itself; a store brings Patroni, and takes etcd and PostgreSQL from Debian."""

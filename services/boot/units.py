@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from diversite.plan import Host, Plan
+from services import membership
 from services.boot import places
 from services.service import Service
 from services.writing import render, verbatim
@@ -43,9 +44,14 @@ LIMITS: Mapping[str, Limits] = {
     "blackbox": Limits(memory="20%", capabilities="CAP_NET_RAW"),
     "cometbft": Limits(oom_score=-500, metadata_denied=True),
     "engine": Limits(oom_score=-500, metadata_denied=True),
+    "etcd": Limits(memory="20%", oom_score=-900, metadata_denied=True),
     "haproxy": Limits(metadata_denied=True),
+    "nats": Limits(oom_score=-500, metadata_denied=True),
     "node-exporter": Limits(memory="10%", oom_score=500, families="AF_UNIX AF_INET AF_INET6 AF_NETLINK"),
+    "passive": Limits(oom_score=-500, metadata_denied=True),
+    "patroni": Limits(memory="70%", oom_score=-500, metadata_denied=True),
     "prometheus": Limits(memory="60%"),
+    "store-proxy": Limits(memory="20%", oom_score=-500, metadata_denied=True),
 }
 
 
@@ -103,7 +109,7 @@ def _needs(host: Host, step: str) -> bool:
         case "release":
             return host.role in places.RELEASED
         case "keys":
-            return host.role in ("gateway", "validator")
+            return host.role in ("gateway", "validator", *membership.ROLES)
     return True
 
 

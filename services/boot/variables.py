@@ -22,6 +22,7 @@ def variables(plan: Plan, host: Host, services: Sequence[Service]) -> str:
         "venue": plan.venue,
         "host": host.name,
         "role": host.role,
+        "address": str(host.address),
         "provider": host.provider,
         "region": site.place.region,
         "data_disk": "yes" if host.data_gib else "no",
@@ -44,12 +45,12 @@ def build_of(plan: Plan, host: Host) -> Build | None:
     """The build that a host runs; None where its role runs Debian's packages, `PlanError` where there is none."""
     if host.role not in places.RELEASED:
         return None
-    section = "validators" if host.role == "validator" else "engines"
+    section, word = _SECTIONS[host.role]
     if host.release is None:
         raise PlanError(
             f"{section}.{host.key}: a host in a cloud needs a release, and none is named. Add one to `releases:` "
-            f"(address and SHA-256), and name it: `software: {{{section[:-1]}: <release>}}`, or "
-            f"`{section}.{host.key}.release`."
+            f"(address and SHA-256), and name it: `software: {{{word}: <release>}}`, or a `release` in "
+            f"`{section}`."
         )
     architecture = catalog().machine(host.provider, host.machine).architecture
     build = plan.topology.releases[host.release].build(architecture)
@@ -65,3 +66,13 @@ def packages(services: Iterable[Service]) -> list[str]:
     """The Debian packages of a host."""
     needed = {package for service in services for package in places.PACKAGES.get(service.name, ())}
     return sorted({*places.PACKAGES_EVERYWHERE, *needed})
+
+
+_SECTIONS = {
+    "validator": ("validators", "validator"),
+    "engine": ("engines", "engine"),
+    "passive": ("engines", "engine"),
+    "store": ("stores", "store"),
+    "queue": ("queues", "queue"),
+}
+"""Where a topology says what a role's hosts run, and its word in `software`."""

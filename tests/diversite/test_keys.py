@@ -19,6 +19,7 @@ from diversite.plan import Plan, plan
 from diversite.topology import Topology
 from services.facts import facts_of
 from tests.services.venues import europe, small
+from tests.support.certificates import certificates_of
 from tests.support.topologies import topologies
 
 MADE_AT = "2026-11-22T12:00:00Z"
@@ -49,6 +50,8 @@ def hosts_of(venue: Plan, mark: str = "") -> dict[str, HostHalves]:
         ends = {link.name: public(f"{site} {link.name}{mark}") for link, _, _ in venue.links_at(site)}
         name = venue.gateway(site).name
         told[name] = HostHalves(venue=venue.venue, host=name, made_at=MADE_AT, tunnels=ends)
+    for name, text in certificates_of(venue).items():
+        told[name] = HostHalves(venue=venue.venue, host=name, made_at=MADE_AT, certificate=text)
     return told
 
 

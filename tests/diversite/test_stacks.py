@@ -15,15 +15,18 @@ from diversite.domains import parse
 from diversite.judge import judge
 from diversite.outcome import predict
 from diversite.plan import Host, Plan, plan
+from diversite.ports import Role
 
 STACKS = Path(__file__).parents[2] / "stacks"
 NAMES = ("europe", "global", "regional", "starter")
 """Those of the clouds."""
-REHEARSED = ("passive",)
-"""Those that only a lab deploys so far."""
+BESIDE = ("passive",)
+"""Those whose heads tell of state beside consensus, and not of a quorum."""
 CHECK_SECONDS_MAX = 1.0
+RELEASED: tuple[Role, ...] = ("validator", "engine", "store", "queue", "passive")
 
 every_stack = pytest.mark.parametrize("name", NAMES)
+every_venue = pytest.mark.parametrize("name", [*NAMES, *BESIDE])
 
 
 def planned(name: str) -> Plan:
@@ -45,16 +48,16 @@ def architecture(host: Host) -> str:
 def test_these_are_all() -> None:
     """Every topology in stacks/ is tried here."""
     found = {path.stem for path in STACKS.glob("*.yaml") if not path.name.startswith("Pulumi.")}
-    assert found == {*NAMES, *REHEARSED}
+    assert found == {*NAMES, *BESIDE}
 
 
-@pytest.mark.parametrize("name", [*NAMES, *REHEARSED])
+@pytest.mark.parametrize("name", [*NAMES, *BESIDE])
 def test_it_meets_its_own_objectives(name: str) -> None:
     """What a stack file wishes is true of it."""
     assert [finding.wish for finding in judge(planned(name), remedies=False).blockers] == []
 
 
-@pytest.mark.parametrize("name", [*NAMES, *REHEARSED])
+@pytest.mark.parametrize("name", [*NAMES, *BESIDE])
 def test_it_is_judged_within_a_second(name: str) -> None:
     """From text to verdict; the catalogue, which all share, is read before."""
     planned(name)
@@ -107,7 +110,7 @@ def test_the_cheapest_venue_may_lose_orders_with_its_provider() -> None:
     assert "may take every disk" in head_of("starter")
 
 
-@every_stack
+@every_venue
 def test_every_host_has_an_image(name: str) -> None:
     """For each provider, each AWS region and each architecture that it uses, a boot image is pinned."""
     venue = planned(name)
@@ -117,16 +120,16 @@ def test_every_host_has_an_image(name: str) -> None:
         assert getattr(images, architecture(host)), f"{host.name} at {place.region} on {architecture(host)}"
 
 
-@every_stack
+@every_venue
 def test_every_host_that_runs_the_venues_own_software_has_a_build(name: str) -> None:
-    """Validators and engines name a release that is built for their processor."""
+    """Validators, engines, stores and queues name a release that is built for their processor."""
     venue = planned(name)
-    for host in (*venue.of_role("validator"), *venue.of_role("engine")):
+    for host in (host for role in RELEASED for host in venue.of_role(role)):
         assert host.release is not None
         assert venue.topology.releases[host.release].build(architecture(host)), f"{host.name}: {host.release}"
 
 
-@every_stack
+@every_venue
 def test_nothing_is_pinned_that_no_host_uses(name: str) -> None:
     """An image or a build that is left over would be replaced by its user in vain."""
     venue = planned(name)

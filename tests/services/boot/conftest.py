@@ -7,7 +7,7 @@ import pytest
 from tests.services.boot.venues import Booted, booted_venue
 
 
-@pytest.fixture(params=["europe", "small", "alone"])
+@pytest.fixture(params=["europe", "small", "alone", "passive"])
 def venue(request: pytest.FixtureRequest) -> Booted:
     """Each venue in turn, with the boot scripts of its hosts."""
     return booted_venue(request.param)

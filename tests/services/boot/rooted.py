@@ -47,11 +47,11 @@ class Rooted:
         path.chmod(0o755)
 
     def run(
-        self, step: str, *before: str, environment: Mapping[str, str] | None = None
+        self, step: str, *before: str, words: Sequence[str] = (), environment: Mapping[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
-        """Run a step of the boot; `before` is what to run it with, such as `unshare --mount`."""
+        """Run a step of the boot; `before` is what to run it with, such as `unshare --mount`; `words` are its own."""
         path = f"{self.stubs}:{TOOLS}:/usr/sbin:/usr/bin:/sbin:/bin"
-        command: Sequence[str] = (*before, "sh", str(self.path(f"{units.SCRIPTS}/{step}")))
+        command: Sequence[str] = (*before, "sh", str(self.path(f"{units.SCRIPTS}/{step}")), *words)
         given = {**os.environ, "PATH": path, **(environment or {})}
         return subprocess.run(command, env=given, capture_output=True, text=True, timeout=60, check=False)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from diversite import keys
+from diversite import certificates, keys
 from services import boot
 from services.boot import units
 from tests.services.boot.rooted import Rooted
@@ -20,6 +20,7 @@ from tests.services.boot.venues import Booted, booted_venue
 from tests.services.venues import run
 
 SHELLCHECK = Path(__file__).parents[3] / ".venv" / "bin" / "shellcheck"
+MEMBER = "store-ledger-lon"
 MEBIBYTE = 1024 * 1024
 
 root_only = pytest.mark.skipif(os.geteuid() != 0, reason="loop devices and mounts need root")
@@ -103,6 +104,45 @@ def test_a_gateway_without_links_has_no_keys(tmp_path: Path) -> None:
     assert _ran(host, "keys") == ""
     (told,) = keys.told(host.path("/var/lib/diversite/public.json").read_text(), "public.json")
     assert told.tunnels == {}
+
+
+def test_a_member_makes_its_key_and_a_certificate_once(tmp_path: Path) -> None:
+    """For the services' own account alone; what is told is what others take, and a second boot tells the same."""
+    venue = booted_venue("passive").plan
+    host = Rooted(tmp_path, "passive", MEMBER)
+    assert _member(host) == ""
+    before = host.path("/var/lib/diversite/public.json").read_text()
+    (told,) = keys.told(before, "public.json")
+    assert told.certificate is not None
+    assert list(certificates.problems_of(venue.hosts[MEMBER], told.certificate)) == []
+    assert stat.S_IMODE(host.path("/var/lib/diversite/member/key.pem").stat().st_mode) == 0o600
+    assert "PRIVATE" not in before
+    _member(host)
+    assert host.path("/var/lib/diversite/public.json").read_text() == before
+
+
+def test_a_member_gets_a_new_key_in_two_steps(tmp_path: Path) -> None:
+    """The new certificate is told while the old one is in use, and taken once others believe it."""
+    host = Rooted(tmp_path, "passive", MEMBER)
+    home = host.path("/var/lib/diversite/member")
+    _member(host)
+    old = (home / "certificate.pem").read_text()
+    _member(host, "--new")
+    (told,) = keys.told(host.path("/var/lib/diversite/public.json").read_text(), "public.json")
+    assert (home / "certificate.pem").read_text() == old != told.certificate
+    _member(host)
+    assert (home / "next/certificate.pem").read_text() == told.certificate
+    _member(host, "--take")
+    assert (home / "certificate.pem").read_text() == told.certificate
+    (again,) = keys.told(host.path("/var/lib/diversite/public.json").read_text(), "public.json")
+    assert again.certificate == told.certificate
+
+
+def _member(host: Rooted, *words: str) -> str:
+    host.stub("chown", "exit 0")
+    result = host.run("keys", words=words)
+    assert result.returncode == 0, result.stdout + result.stderr
+    return result.stdout
 
 
 def test_what_hosts_tell_makes_a_keys_file(tmp_path: Path) -> None:

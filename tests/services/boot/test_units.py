@@ -26,11 +26,22 @@ def test_systemd_accepts_every_unit(role: str, provider: str, tmp_path: Path) ->
     """`systemd-analyze verify` finds no fault; programs that are not on this machine are put in its place."""
     venue = booted_venue("hundred")
     host = next(it for it in venue.plan.hosts.values() if (it.role, it.provider) == (role, provider))
-    found = units_of(venue, host.name)
+    _assert_verified(units_of(venue, host.name), tmp_path)
+
+
+def _assert_verified(found: dict[str, str], tmp_path: Path) -> None:
     for name, text in found.items():
         (tmp_path / name).write_text(re.sub(r"^(Exec\w+=-?).*", r"\1/bin/true", text, flags=re.MULTILINE))
     names = [str(tmp_path / name.replace("@.", "@x.")) for name in found]
     assert run("systemd-analyze", "verify", "--man=no", "--recursive-errors=no", *names) == ""
+
+
+@pytest.mark.parametrize("role", ["store", "queue", "passive"])
+def test_systemd_accepts_every_unit_of_a_member(role: str, tmp_path: Path) -> None:
+    """The same for what keeps state beside consensus."""
+    venue = booted_venue("passive")
+    for host in (it for it in venue.plan.hosts.values() if it.role == role):
+        _assert_verified(units_of(venue, host.name), tmp_path)
 
 
 def test_every_service_has_a_unit(venue: Booted) -> None:

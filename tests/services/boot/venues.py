@@ -11,7 +11,7 @@ import yaml  # type: ignore[import-untyped]  # its stubs are a separate package
 from diversite import keys
 from diversite.plan import Host, Plan, plan
 from diversite.topology import Build, Release, Topology
-from services import Facts, boot, services_of
+from services import Facts, boot, needs_keys, services_of
 from services.facts import facts_of
 from tests.diversite.test_keys import hosts_of
 from tests.services import venues
@@ -22,13 +22,13 @@ RELEASE = "venue-1"
 
 
 def released(topology: Topology) -> Topology:
-    """The same topology with one release for every validator and engine, built for every processor."""
+    """The same topology with one release for everything that takes one, built for every processor."""
     parts = {
         section: {
             key: item.model_copy(update={"release": RELEASE}) if hasattr(item, "release") else item
             for key, item in getattr(topology, section).items()
         }
-        for section in ("validators", "engines")
+        for section in ("validators", "engines", "stores", "queues")
     }
     releases = {RELEASE: Release(x86_64=BUILD, arm64=BUILD)}
     return topology.model_copy(update={**parts, "releases": releases})
@@ -50,6 +50,12 @@ def small() -> Plan:
 def alone() -> Plan:
     """One site, joined to nothing."""
     return plan(released(venues.alone().topology))
+
+
+@cache
+def passive() -> Plan:
+    """State beside consensus."""
+    return plan(released(venues.passive().topology))
 
 
 @cache
@@ -92,7 +98,7 @@ def endpoints_of(venue: Plan) -> Mapping[str, str]:
 
 def booted(venue: Plan, host: Host, known: Facts | None) -> str:
     """The boot script of a host as a sibling asks for it."""
-    waits = known is None and host.role == "validator"
+    waits = known is None and needs_keys(host)
     return boot.user_data(
         venue,
         host,
@@ -132,7 +138,7 @@ class Booted:
         return {name: written(text) for name, text in self.scripts.items()}
 
 
-VENUES = {"europe": europe, "small": small, "alone": alone, "hundred": hundred}
+VENUES = {"europe": europe, "small": small, "alone": alone, "hundred": hundred, "passive": passive}
 
 
 @cache

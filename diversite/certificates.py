@@ -1,0 +1,64 @@
+"""Certificates of members: of stores, queues and active-passive engines, each signed by its own key.
+
+    members(plan)             the hosts that have one
+    problems_of(host, text)   what keeps a text from being the certificate of a host
+    added(before, told)       those of a host that has a new one
+
+Others believe such a certificate as it stands. One that could vouch for another, or names another host, is refused
+here: whoever gave it could speak for a host that is not its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Annotated
+
+from pydantic import Field, StringConstraints
+
+from diversite.plan import Host, Plan
+
+ROLES = ("store", "queue", "passive")
+"""The roles whose hosts have one."""
+CHARACTERS_MAX = 1000
+_PEM = r"-----BEGIN CERTIFICATE-----\n(?:[A-Za-z0-9+/=]{1,64}\n)+-----END CERTIFICATE-----\n"
+Certificate = Annotated[str, StringConstraints(pattern=f"^{_PEM}$", max_length=CHARACTERS_MAX)]
+"""PEM, and nothing beside it."""
+Certificates = Annotated[tuple[Certificate, ...], Field(strict=False, min_length=1, max_length=2)]
+"""The one that a host shows; while its key changes, the old one and the new one."""
+
+
+def members(plan: Plan) -> list[str]:
+    """The hosts that have a certificate."""
+    return [host.name for host in plan.hosts.values() if host.role in ROLES]
+
+
+def added(before: Sequence[str], told: str) -> tuple[str, ...]:
+    """What is believed of a host that tells a new certificate: the newest before and this one, or it alone once it is
+    the newest already.
+    """
+    newest = before[-1] if before else told
+    return (told,) if newest == told else (newest, told)
+
+
+def problems_of(host: Host, text: str) -> Iterator[str]:
+    """What keeps a text from being the certificate of a host."""
+    # Imported only where there is a certificate: it takes longer than all else that a check imports.
+    from cryptography import x509  # noqa: PLC0415
+    from cryptography.exceptions import InvalidSignature  # noqa: PLC0415
+
+    try:
+        found = x509.load_pem_x509_certificate(text.encode())
+        found.verify_directly_issued_by(found)
+        names = found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        is_authority = found.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+    except (ValueError, TypeError, InvalidSignature, x509.ExtensionNotFound) as error:
+        yield f"{host.name}: its certificate is none that a host makes ({error or 'another key signed it'})"
+        return
+    told = (names.get_values_for_type(x509.DNSName), names.get_values_for_type(x509.IPAddress))
+    if found.subject.rfc4514_string() != f"CN={host.name}" or told != ([host.name], [host.address]):
+        yield (
+            f"{host.name}: its certificate is of {found.subject.rfc4514_string()}, {told}; it must be of this host at "
+            f"{host.address} alone"
+        )
+    if is_authority:
+        yield f"{host.name}: its certificate could vouch for others; a host makes one that cannot (CA:FALSE)"

@@ -1,0 +1,98 @@
+"""A member's certificate names its host alone and vouches for nobody, or it is refused."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from ipaddress import IPv4Address
+
+import pytest
+
+from diversite import certificates, keys
+from diversite.errors import TopologyError
+from diversite.keys import HostHalves
+from lab.certificates import made
+from tests.diversite.test_keys import MADE_AT, hosts_of, whole
+from tests.services.venues import passive
+
+LON = "store-ledger-lon"
+
+
+def told(certificate: str) -> HostHalves:
+    """What a member of the store tells."""
+    return HostHalves(venue=passive().venue, host=LON, made_at=MADE_AT, certificate=certificate)
+
+
+def new(name: str = LON, address: IPv4Address | None = None) -> str:
+    """A certificate with a key of its own."""
+    return made(name, address or passive().hosts[LON].address)[1]
+
+
+def test_every_member_is_in_the_file() -> None:
+    """Whoever keeps state has a certificate, and nobody else."""
+    venue = passive()
+    roles = {venue.hosts[name].role for name in whole(venue).certificates}
+    assert roles == {"store", "queue", "passive"}
+    assert list(whole(venue).certificates) == certificates.members(venue)
+
+
+def test_a_member_without_a_certificate_is_missing() -> None:
+    """The file is not written before all have told theirs."""
+    hosts = hosts_of(passive())
+    del hosts[LON]
+    with pytest.raises(TopologyError, match=rf"certificates\.{LON}: is missing"):
+        keys.joined(passive(), hosts.values(), None)
+
+
+@pytest.mark.parametrize(
+    ("certificate", "says"),
+    [
+        (new("store-ledger-fra"), "of CN=store-ledger-fra"),
+        (new(address=IPv4Address("10.1.2.3")), "it must be of this host at"),
+        (new().replace("MII", "MIJ", 1), "none that a host makes"),
+    ],
+)
+def test_a_certificate_of_another_is_refused(certificate: str, says: str) -> None:
+    """Another host's name, another address, and what is no certificate."""
+    assert [says in problem for problem in certificates.problems_of(passive().hosts[LON], certificate)] == [True]
+
+
+def test_an_authority_is_refused() -> None:
+    """A host that could vouch for others could be any of them."""
+    host = replace(passive().hosts[LON])
+    assert any("vouch for others" in problem for problem in certificates.problems_of(host, _authority()))
+
+
+def test_a_changed_certificate_is_refused_until_it_is_meant() -> None:
+    """As with every key: a change by itself is a disk that was lost, or another host."""
+    with pytest.raises(TopologyError, match="--replace store-ledger-lon"):
+        keys.joined(passive(), [told(new())], whole(passive()))
+
+
+def test_a_new_certificate_is_believed_beside_the_old_one() -> None:
+    """Nobody is refused while a key changes; once the new one is told again, the old one goes."""
+    before, newer = whole(passive()), new()
+    both = keys.joined(passive(), [told(newer)], before, [LON])
+    assert both.certificates[LON] == (*before.certificates[LON], newer)
+    assert keys.loads(keys.dumps(both)) == both
+    assert keys.joined(passive(), [told(newer)], both, [LON]).certificates[LON] == (newer,)
+
+
+def _authority() -> str:
+    """Made as a host would not."""
+    from datetime import UTC, datetime, timedelta
+
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.hazmat.primitives.serialization import Encoding
+    from cryptography.x509.oid import NameOID
+
+    key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, LON)])
+    builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+    builder = (
+        builder.serial_number(1).not_valid_before(datetime.now(UTC)).not_valid_after(datetime.now(UTC) + timedelta(1))
+    )
+    names = x509.SubjectAlternativeName([x509.DNSName(LON), x509.IPAddress(passive().hosts[LON].address)])
+    builder = builder.add_extension(names, critical=False)
+    builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+    return builder.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM).decode()
