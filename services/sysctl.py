@@ -1,4 +1,4 @@
-"""The kernel settings of a host that recovery needs, in the lab and in the clouds alike."""
+"""The kernel settings of a host that recovery and safety need, in the lab and in the clouds alike."""
 
 from __future__ import annotations
 
@@ -19,6 +19,11 @@ the kernel lacks it, set neither.
 """
 
 
+OF_INTERFACES: Mapping[str, str] = {"accept_redirects": "0", "accept_source_route": "0", "send_redirects": "0"}
+"""Nobody tells a host another way. The kernel asks an interface's own value too, and where nothing is forwarded one of
+the two is enough to accept redirects: so it is set for all, for those to come, and at boot for each that is there."""
+
+
 def settings(_plan: Plan, host: Host) -> Mapping[str, str]:
     """The settings of a host, by name."""
     return {**_every_host(), **(_router() if host.role == "gateway" else {})}
@@ -27,7 +32,8 @@ def settings(_plan: Plan, host: Host) -> Mapping[str, str]:
 def together(plan: Plan, host: Host) -> tuple[Mapping[str, str], ...]:
     """The same in groups: where the kernel lacks one setting of a group, none of it is set."""
     single = ({name: value} for name, value in settings(plan, host).items() if name not in KEEP_CONNECTIONS)
-    return (KEEP_CONNECTIONS, *single)
+    each = ({f"net.ipv4.conf.*.{name}": value} for name, value in OF_INTERFACES.items())
+    return (KEEP_CONNECTIONS, *single, *each)
 
 
 def _every_host() -> dict[str, str]:
@@ -35,9 +41,7 @@ def _every_host() -> dict[str, str]:
         **KEEP_CONNECTIONS,
         "net.ipv4.tcp_slow_start_after_idle": "0",  # a block after a quiet second must not start small again
         "net.ipv4.tcp_syn_retries": "3",
-        "net.ipv4.conf.all.accept_redirects": "0",
-        "net.ipv4.conf.all.accept_source_route": "0",
-        "net.ipv4.conf.all.send_redirects": "0",
+        **{f"net.ipv4.conf.{which}.{name}": it for which in ("all", "default") for name, it in OF_INTERFACES.items()},
     }
 
 

@@ -27,8 +27,9 @@ from services.boot import compressed, paths, user_data
 
 __all__ = ["Machine", "image", "paths"]
 
-HELD = ["ami", "userData", "userDataBase64", "instanceType", "placementGroup"]
-"""What would replace an instance, or stop it for a while, and waits for its site's turn in `diversite rollout`."""
+HELD = ["ami", "userData", "userDataBase64", "instanceType", "placementGroup", "tags.release", "tags.machine"]
+"""What would replace an instance, or stop it for a while, and waits for its site's turn in `diversite rollout`; and the
+tags that tell of it, which would else name a release that does not run yet."""
 ROOT_GIB = 20
 DATA_DEVICE = "/dev/sdf"
 """What AWS calls the data volume; on the host it is an NVMe disk whose serial number is the volume's id."""

@@ -30,8 +30,9 @@ __all__ = ["Machine", "paths"]
 BOOT_GIB = 20
 DATA_DEVICE = "data"
 """How the host's own tools show its disk: `/dev/disk/by-id/google-data`."""
-HELD = ["boot_disk", "metadata", "machine_type"]
-"""What would replace a machine, or stop it for a while, and waits for its site's turn in `diversite rollout`."""
+HELD = ["boot_disk", "metadata", "machine_type", "labels.release"]
+"""What would replace a machine, or stop it for a while, and waits for its site's turn in `diversite rollout`; and the
+label that tells of it, which would else name a release that does not run yet."""
 OPENED = "opened"
 """The stack setting that names the site whose machines are not protected from deletion, for a rollout."""
 SPREAD_ROLES = frozenset({"validator", "engine"})

@@ -23,8 +23,9 @@ from diversite.errors import PlanError
 from diversite.plan import Host, Plan
 from services.boot import compressed, user_data
 
-HELD = ["image", "userData", "serverType", "sshKeys", "placementGroupId"]
-"""What would replace a server, or stop it for a while, and waits for its site's turn in `diversite rollout`."""
+HELD = ["image", "userData", "serverType", "sshKeys", "placementGroupId", "labels.release"]
+"""What would replace a server, or stop it for a while, and waits for its site's turn in `diversite rollout`; and the
+label that tells of it, which would else name a release that does not run yet."""
 VOLUME_GIB_MIN = 10
 USER_DATA_BYTES_MAX = 32_768
 COMPRESSED_BYTES_MAX = USER_DATA_BYTES_MAX * 3 // 4

@@ -5,10 +5,12 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable, Sequence
 
+from diversite import addresses
 from diversite.catalog import catalog
 from diversite.errors import PlanError
 from diversite.plan import Host, Plan
 from diversite.topology import Build
+from diversite.underlay import joined_within, region_of
 from services import wireguard
 from services.boot import places
 from services.service import Service
@@ -36,9 +38,17 @@ def variables(plan: Plan, host: Host, services: Sequence[Service]) -> str:
         "mark": str(wireguard.MARK),
         "mark_hex": f"{wireguard.MARK:#x}",
         "router": str(site.network[1]),
+        "backbone": str(addresses.UNDERLAY_SPACE) if _on_backbone(plan, host) else "",
+        "backbone_router": str(addresses.UNDERLAY_SPACE[1]),
         "nameservers": " ".join(places.HETZNER_NAMESERVERS),
     }
     return "".join(f"{name}={shlex.quote(value)}\n" for name, value in known.items())
+
+
+def _on_backbone(plan: Plan, host: Host) -> bool:
+    """Whether it is a router at Hetzner with a link over the network that its zone's routers share."""
+    here = host.role == "gateway" and host.provider == "hetzner"
+    return here and host.site in joined_within(plan, region_of(plan, host.site))
 
 
 def build_of(plan: Plan, host: Host) -> Build | None:

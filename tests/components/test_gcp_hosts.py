@@ -83,7 +83,7 @@ def test_disks_outlive_their_machines() -> None:
 
 def test_held_hosts_ignore_what_a_rollout_brings() -> None:
     """Image, boot script and machine type wait for the site's turn; on it they replace the machine, old one first."""
-    assert {it.ignore_changes for it in hosts(venue())} == {("bootDisk", "metadata", "machineType")}
+    assert {it.ignore_changes for it in hosts(venue())} == {("bootDisk", "metadata", "machineType", "labels.release")}
     assert {(it.delete_before_replace, it.replace_on_changes) for it in hosts(venue())} == {(True, ("metadata",))}
     rolled = declared(planned(), rolling="ldn")
     assert {it.inputs["labels"]["site"] for it in hosts(rolled) if not it.ignore_changes} == {"ldn"}

@@ -69,6 +69,38 @@ def test_a_hetzner_host_leaves_through_its_site(tmp_path: Path) -> None:
     ]
 
 
+def test_a_router_reaches_those_of_its_zone_over_their_own_network(tmp_path: Path) -> None:
+    """Where the lease brought no route to it, the interface that has an address there gets one, once."""
+    venue = booted_venue("europe").plan
+    host = Rooted(tmp_path, "europe", "gateway-nbg")
+    router, script = str(venue.sites["nbg"].network[1]), host.path(f"{units.SCRIPTS}/network")
+    own, far = (addresses.underlay_addresses(venue.sites)[site] for site in ("nbg", "hel"))
+    first = addresses.UNDERLAY_SPACE[1]
+    said = _in_network(
+        host,
+        router,
+        f"sh {script} 2>&1",
+        "ip link add nic1 type veth peer far1; ip link set far1 up; ip link set nic1 up",
+        f"ip address add {own}/32 dev nic1",
+        f"ip route add default via {router} dev nic0",
+        f"sh {script}; sh {script}",
+        f"ip route get {far}; ip route show {addresses.UNDERLAY_SPACE}",
+    )
+    assert f"no interface has an address in {addresses.UNDERLAY_SPACE}" in said
+    assert f"{far} via {first} dev nic1" in said
+    assert said.count(f"{addresses.UNDERLAY_SPACE} via {first} dev nic1") == 1
+
+
+def test_nobody_tells_a_host_another_way(tmp_path: Path) -> None:
+    """An interface that was there before the settings, and one that comes after them, accept no redirects."""
+    host = Rooted(tmp_path, "europe", "engine-nbg")
+    script = host.path(f"{units.SCRIPTS}/settings")
+    later = "ip link add nic7 type veth peer far7"
+    names = " ".join(f"net.ipv4.conf.{nic}.accept_redirects" for nic in ("all", "default", "nic0", "nic7"))
+    said = _in_network(host, "10.0.0.1", f"sh {script}; {later}; sysctl {names}")
+    assert [line.rpartition(" ")[2] for line in said.splitlines() if "accept_redirects" in line] == ["0"] * 4
+
+
 def test_what_the_kernel_refuses_is_told_and_stops_nothing(tmp_path: Path) -> None:
     """A line holds as a whole: where the kernel lacks one of its settings the others of it are not set."""
     host = Rooted(tmp_path, "europe", "gateway-par")

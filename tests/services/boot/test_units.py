@@ -56,6 +56,14 @@ def test_every_service_has_a_unit(venue: Booted) -> None:
             assert "\nRestart=always\n" in text or "@" in name
 
 
+def test_a_tunnel_waits_for_its_far_end(venue: Booted) -> None:
+    """Before the keys came together its unit is passed over: it neither fails nor tries again."""
+    for host in venue.plan.of_role("gateway"):
+        for name, text in units_of(venue, host.name).items():
+            if name == "diversite-tunnel@.service":
+                assert "ConditionPathExists=/etc/diversite/wireguard/%i.conf" in text.partition("[Service]")[0]
+
+
 def test_no_service_is_root(venue: Booted) -> None:
     """None may gain rights or write outside its own directory; only what needs the network's rights has them."""
     privileged = {"bird": "CAP_NET_ADMIN CAP_NET_RAW", "blackbox": "CAP_NET_RAW"}
