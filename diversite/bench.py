@@ -282,7 +282,7 @@ class Bench:
         if effect not in self._proposals:
             one_way, power = self.survey.one_way_ms(effect[1]), self.survey.voting_power(standing)
             hop = self.survey.hop_ms(standing)
-            site = max(a for a in power if any(one_way[a, b] == hop for b in power))
+            site = max(a for a in power if hop in map(one_way.__getitem__, product((a,), power)))
             self._proposals[effect] = (consensus.PROCESSING_MS + 2 * hop, site)
             if self._proposals[effect][0] > self.plan.timing.propose_ms:
                 commits = self.survey.commits_ms(standing)

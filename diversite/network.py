@@ -68,7 +68,7 @@ def routes(sites: Iterable[str], links: Iterable[Edge], without: Collection[str]
 
 def routes_after(before: Routes, links: Iterable[Edge], lost: frozenset[str]) -> Routes:
     """The routes when `lost` sites and links are gone: `before`, with new ways only where the old ones are broken."""
-    kept = {pair: route for pair, route in before.items() if route.avoids(lost)}
+    kept = {pair: route for pair, route in before.items() if lost.isdisjoint(route._needs)}
     broken = {pair for pair in before if pair not in kept and lost.isdisjoint(pair)}
     if not broken:
         return kept

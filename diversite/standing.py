@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import product
 
 from diversite import consensus, network, quorum, rotation
 from diversite.domains import CUTTING, DESTROYING, FREEZING, LYING, Domain, Membership, domains_of
-from diversite.kept import Class, Kept, Missing, kept
+from diversite.kept import Class, Islands, Kept, Missing, kept
 from diversite.plan import Host, Plan, one_way_of
 
 CLASSES: tuple[Class, ...] = ("continues", "halts_safely", "could_lose_data")
@@ -97,6 +97,7 @@ class Survey:
     plan: Plan
     deployed: frozenset[str] | None = None
     """Names of the hosts and links that exist; None: all that the plan declares."""
+    _losses: dict[tuple[Domain, ...], Loss] = field(default_factory=dict, repr=False)
     _islands: dict[frozenset[str], Mapping[frozenset[str], int]] = field(default_factory=dict, repr=False)
     _keys_of: dict[frozenset[str], frozenset[str]] = field(default_factory=dict, repr=False)
     _routes: dict[frozenset[str], network.Routes] = field(default_factory=dict, repr=False)
@@ -141,21 +142,17 @@ class Survey:
 
     def loss(self, lost: Iterable[Domain], down: Iterable[str] = ()) -> Loss:
         """What the loss of these domains takes away while hosts or links named `down` do not run."""
-        domains, absent, hosts = tuple(lost), frozenset(down) | self._undeployed, self._hosts
-        stopping = self._members(d for d in domains if d.kind not in CUTTING | FREEZING) & hosts
-        return Loss(
-            domains=domains,
-            down=absent,
-            stopped=(stopping | absent) & hosts,
-            cut=(self._members(d for d in domains if d.kind in CUTTING) | absent) - hosts,
-            destroyed=self._members(d for d in domains if d.kind in DESTROYING) & hosts,
-            lying=self._members(d for d in domains if d.kind in LYING) & hosts,
-            frozen=self._members(d for d in domains if d.kind in FREEZING) & hosts,
-        )
+        alone = self._loss_of(tuple(lost))
+        absent = frozenset(down) | self._undeployed
+        if not absent:
+            return alone
+        stopped, cut = alone.stopped | (absent & self._hosts), alone.cut | (absent - self._hosts)
+        return replace(alone, down=absent, stopped=stopped, cut=cut)
 
     def standing(self, loss: Loss) -> Standing:
         """What stands after a loss."""
-        standing = self.islands(self.unreachable(loss))
+        without = self.unreachable(loss)
+        standing = self.islands(without)
         islands = tuple(standing)
         down = {self._unit_of[name] for name in loss.stopped & self._unit_of.keys()}
         power = [whole - sum(unit.power for unit in down if unit.site in island) for island, whole in standing.items()]
@@ -177,15 +174,7 @@ class Survey:
                 for host in self._monitors
                 if host.name not in loss.stopped and (not main or host.site in main)
             ),
-            kept=kept(
-                self.plan.keepings,
-                Missing(
-                    stopped=loss.stopped,
-                    destroyed=loss.destroyed,
-                    islands=islands,
-                    rerouted=bool(self.unreachable(loss)),
-                ),
-            ),
+            kept=self._kept(loss, islands, rerouted=bool(without)),
         )
 
     def unreachable(self, loss: Loss) -> frozenset[str]:
@@ -196,9 +185,7 @@ class Survey:
         """The groups of sites that reach each other without these links and routers, with the power there."""
         if without not in self._islands:
             found = network.islands(self.plan.sites, self.plan.links.values(), without)
-            self._islands[without] = {
-                island: sum(unit.power for unit in self.units.values() if unit.site in island) for island in found
-            }
+            self._islands[without] = {island: sum(map(self._power_at.__getitem__, island)) for island in found}
         return self._islands[without]
 
     def routes(self, without: frozenset[str]) -> network.Routes:
@@ -231,7 +218,7 @@ class Survey:
         key = (standing.voting, self.unreachable(standing.loss))
         if key not in self._hops:
             one_way, sites = self.one_way_ms(key[1]), {self.units[name].site for name in standing.voting}
-            self._hops[key] = max(one_way[a, b] for a, b in product(sites, repeat=2))
+            self._hops[key] = max(map(one_way.__getitem__, product(sites, sites)))
         return self._hops[key]
 
     def voting_power(self, standing: Standing) -> Mapping[str, int]:
@@ -256,12 +243,45 @@ class Survey:
         contradicted = bool(loss.lying) and quorum.is_lost(self.power_of(loss.lying), self.total, self.fault_model)
         return "could_lose_data" if gone or contradicted else "continues"
 
+    def _kept(self, loss: Loss, islands: Islands, *, rerouted: bool) -> tuple[Kept, ...]:
+        if not self._keeps:
+            return ()
+        gone = Missing(stopped=loss.stopped, destroyed=loss.destroyed, islands=islands, rerouted=rerouted)
+        return kept(self.plan.keepings, gone)
+
+    def _loss_of(self, domains: tuple[Domain, ...]) -> Loss:
+        """What these domains take away while everything runs."""
+        if domains not in self._losses:
+            hosts = self._hosts
+            self._losses[domains] = Loss(
+                domains=domains,
+                stopped=self._members(d for d in domains if d.kind not in CUTTING | FREEZING) & hosts,
+                cut=self._members(d for d in domains if d.kind in CUTTING) - hosts,
+                destroyed=self._members(d for d in domains if d.kind in DESTROYING) & hosts,
+                lying=self._members(d for d in domains if d.kind in LYING) & hosts,
+                frozen=self._members(d for d in domains if d.kind in FREEZING) & hosts,
+            )
+        return self._losses[domains]
+
     def _members(self, domains: Iterable[Domain]) -> frozenset[str]:
         return NOTHING.union(*(self.membership.members(domain) for domain in domains))
 
     @cached_property
     def _undeployed(self) -> frozenset[str]:
         return NOTHING if self.deployed is None else self._hosts.union(self.plan.links) - self.deployed
+
+    @cached_property
+    def _keeps(self) -> bool:
+        keepings = self.plan.keepings
+        return bool(keepings.stores or keepings.queues or keepings.engines)
+
+    @cached_property
+    def _power_at(self) -> Mapping[str, int]:
+        """The declared voting power by site, of every site."""
+        power = dict.fromkeys(self.plan.sites, 0)
+        for unit in self.units.values():
+            power[unit.site] += unit.power
+        return power
 
     @cached_property
     def _unit_of(self) -> Mapping[str, Unit]:
