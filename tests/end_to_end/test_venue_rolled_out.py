@@ -20,7 +20,7 @@ LOAD_SECONDS_MAX = 600
 
 def test_a_change_of_every_validator_goes_site_by_site(venue: Checkout, rehearsal: Rehearsal, tmp_path: Path) -> None:
     """`up` refuses to restart all at once and names the rollout, which loses no order and leaves nothing to do."""
-    venue.edit(FOUR, "sites:\n", "markets: {BTC-PERP: {}, ETH-PERP: {}}\nsites:\n")
+    venue.edit(FOUR, "sites:\n", "consensus: {halt_height: 9000000}\nsites:\n")
     refused = venue.run("lab", "up", FOUR, status=1)
     assert "it stops 4 of 4 (100.0 %) of the power at once" in refused
     assert f"diversite rollout {LAB}" in refused
