@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pulumi
@@ -12,6 +13,7 @@ from diversite import keys, stackfile
 from diversite.acceptance import require_accepted
 from diversite.errors import DiversiteError
 from diversite.judge import judge
+from diversite.keeping import restored
 from diversite.plan import plan
 from services.facts import facts_of
 
@@ -23,6 +25,7 @@ stacks = Path(__file__).parent / "stacks"
 try:
     topology = stackfile.load(stacks / f"{name}.yaml")
     planned = plan(topology.halting_at(settings.get_int("haltHeight")))
+    planned = replace(planned, keepings=restored(planned.keepings, settings.get("restore")))
     judge(planned, remedies=False).require_met()
     if substrate == "cloud":
         require_accepted(planned)

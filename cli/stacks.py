@@ -21,7 +21,7 @@ PROJECT = Path(__file__).resolve().parent.parent
 """The checkout that this command line belongs to."""
 STACKS = PROJECT / "stacks"
 FLAGSHIP = "europe"
-TOPOLOGY, SUBSTRATE = "diversite:topology", "diversite:substrate"
+TOPOLOGY, SUBSTRATE, RESTORE = "diversite:topology", "diversite:substrate", "diversite:restore"
 _ENDINGS = (".yaml", ".yml")
 KEYS_ENDING = ".keys.yaml"
 """How the names of keys files end, which stand beside the stack files."""
@@ -53,6 +53,8 @@ class LabStack:
     """A stack of the lab: `lab` is the flagship's, `lab-<topology>` that of another topology."""
 
     topology: str
+    restore: str | None = None
+    """Up to where a store that is new is brought by its backups: `latest` or an instant; None: it begins empty."""
 
     @property
     def name(self) -> str:
@@ -62,7 +64,8 @@ class LabStack:
     @property
     def config(self) -> dict[str, str]:
         """The settings that the program reads."""
-        return {TOPOLOGY: self.topology, SUBSTRATE: "lab"}
+        told = {TOPOLOGY: self.topology, SUBSTRATE: "lab"}
+        return told if self.restore is None else {**told, RESTORE: self.restore}
 
     @cached_property
     def plan(self) -> Plan:

@@ -55,7 +55,10 @@ def problems_of(host: Host, text: str) -> Iterator[str]:
         yield f"{host.name}: its certificate is none that a host makes ({error or 'another key signed it'})"
         return
     told = (names.get_values_for_type(x509.DNSName), names.get_values_for_type(x509.IPAddress))
-    if found.subject.rfc4514_string() != f"CN={host.name}" or told != ([host.name], [host.address]):
+    if found.subject.rfc4514_string() != f"CN={host.name}" or told != (
+        [host.name, str(host.address)],  # pgBackRest compares an address with names alone
+        [host.address],
+    ):
         yield (
             f"{host.name}: its certificate is of {found.subject.rfc4514_string()}, {told}; it must be of this host at "
             f"{host.address} alone"

@@ -30,6 +30,8 @@ PATRONI = 8008
 ETCD_CLIENT = 2379
 ETCD_PEER = 2380
 ETCD_METRICS = 2381
+PGBACKREST = 8432
+KEEPER_METRICS = 9187
 NATS_CLIENT = 4222
 NATS_CLUSTER = 6222
 NATS_MONITOR = 8222
@@ -118,6 +120,8 @@ FLOWS: tuple[Flow, ...] = (
     Flow(source="store", target="store", protocol="tcp", port=PATRONI, purpose="asks how far a member is"),
     Flow(source="store", target="store", protocol="tcp", port=ETCD_CLIENT, purpose="holds the store's lease"),
     Flow(source="store", target="store", protocol="tcp", port=ETCD_PEER, purpose="agrees who holds a lease"),
+    Flow(source="store", target="store", protocol="tcp", port=PGBACKREST, purpose="archives, backs up, restores"),
+    Flow(source="monitor", target="store", protocol="tcp", port=KEEPER_METRICS, purpose="scrapes the keeper"),
     Flow(source="passive", target="store", protocol="tcp", port=POSTGRESQL, purpose="commits what it applied"),
     Flow(source="passive", target="store", protocol="tcp", port=PATRONI, purpose="finds the primary"),
     Flow(source="passive", target="store", protocol="tcp", port=ETCD_CLIENT, purpose="holds the engine's lease"),

@@ -84,7 +84,8 @@ def _pem_of(key: ec.EllipticCurvePrivateKey) -> str:
 def _certificate(key: ec.EllipticCurvePrivateKey, name: str, address: IPv4Address) -> str:
     """Both ends of a connection show it, so it is good for servers and for clients."""
     subject, begins = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]), datetime.now(UTC) - timedelta(hours=1)
-    names = x509.SubjectAlternativeName([x509.DNSName(name), x509.IPAddress(address)])
+    # pgBackRest compares the address that it was told with names alone.
+    names = x509.SubjectAlternativeName([x509.DNSName(name), x509.DNSName(str(address)), x509.IPAddress(address)])
     uses = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH])
     builder = x509.CertificateBuilder().subject_name(subject).issuer_name(subject).public_key(key.public_key())
     builder = builder.serial_number(x509.random_serial_number())

@@ -26,10 +26,12 @@ from services import (
     etcd,
     firewall,
     haproxy,
+    keeper,
     membership,
     nats,
     passive,
     patroni,
+    pgbackrest,
     prometheus,
     store_proxy,
     sysctl,
@@ -96,7 +98,7 @@ _PROGRAMS = {
 }
 """The programs of the other roles, in start order."""
 _MEMBERS = {
-    "store": (etcd, patroni),
+    "store": (etcd, pgbackrest, patroni, keeper),
     "queue": (nats,),
     "passive": (store_proxy, passive),
 }

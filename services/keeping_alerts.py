@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from diversite.keeping import PassivePlan, StorePlan
 from diversite.plan import Plan
+from services import backup_alerts
 from services.alert import Alert
 
 QUEUE_SHARE_MAX = 0.2
@@ -18,7 +19,7 @@ CERTIFICATE_DAYS_LEFT_OLD = 3650 - 400
 def alerts(plan: Plan) -> tuple[Alert, ...]:
     """What a monitor evaluates for each store and each engine; nothing for a venue without any."""
     keepings = plan.keepings
-    stores = [alert for store in keepings.stores.values() for alert in _store(store)]
+    stores = [alert for it in keepings.stores.values() for alert in (*_store(it), *backup_alerts.alerts(it))]
     engines = [alert for engine in keepings.engines.values() for alert in _engine(engine)]
     return (*stores, *engines, *(_certificates() if stores or engines else ()))
 

@@ -11,6 +11,7 @@ from typing import Any
 from diversite import ports
 from diversite.keeping import StorePlan
 from diversite.plan import Host, Plan
+from services import pgbackrest
 from services.etcd import endpoints, store_of
 from services.membership import Membership, engines_of
 from services.service import Paths, Ready, Service
@@ -22,11 +23,13 @@ USER = "postgres"
 ACCOUNT = "diversite"
 """What services run as on a cloud's host."""
 MEMBERS, CLIENTS = "members.pem", "clients.pem"
+RESTORE = "restore.sh"
 BINARIES = "/usr/lib/postgresql/15/bin"
 """Where Debian 12 keeps them."""
 DATABASE = "venue"
 ROLE = "engine"
 """What an active-passive engine is to the store: it reads and adds to its tables, and owns nothing."""
+_BEGUN = {"database": DATABASE, "role": ROLE}
 CONNECTIONS_MAX = 100
 
 
@@ -42,7 +45,8 @@ def service(plan: Plan, host: Host, paths: Paths, mine: Membership) -> Service:
             path: config(plan, host, store, paths, mine),
             f"{paths.etc}/{MEMBERS}": mine.trust(store.members),
             f"{paths.etc}/{CLIENTS}": mine.trust([*store.members, *users]),
-            begin: render("store_begin.sh.j2", database=DATABASE, role=ROLE),
+            begin: render("store_begin.sh.j2" if store.restored is None else "store_restored.sh.j2", **_BEGUN),
+            **_restoring(host, store, paths),
         },
         ready=Ready(kind="tcp", address=f"{host.address}:{ports.PATRONI}", seconds_max=60),
         user=USER,
@@ -51,7 +55,7 @@ def service(plan: Plan, host: Host, paths: Paths, mine: Membership) -> Service:
 
 def config(plan: Plan, host: Host, store: StorePlan, paths: Paths, mine: Membership) -> str:
     """`patroni.yaml` of a member. Whoever may reach it may read; what changes anything takes a member's certificate."""
-    timing, members = store.timing, f"{paths.etc}/{MEMBERS}"
+    members = f"{paths.etc}/{MEMBERS}"
     return yaml(
         {
             "scope": store.name,
@@ -72,25 +76,45 @@ def config(plan: Plan, host: Host, store: StorePlan, paths: Paths, mine: Members
                 "cert": mine.certificate,
                 "key": mine.key,
             },
-            "bootstrap": {
-                "dcs": {
-                    "ttl": timing.patroni_ttl_seconds,
-                    "loop_wait": timing.patroni_loop_wait_seconds,
-                    "retry_timeout": timing.patroni_retry_timeout_seconds,
-                    "primary_start_timeout": timing.patroni_primary_start_timeout_seconds,
-                    "synchronous_mode": "quorum",
-                    "synchronous_mode_strict": True,
-                    "synchronous_node_count": store.synchronous,
-                    "postgresql": {"use_pg_rewind": True, "use_slots": True},
-                },
-                "initdb": [{"encoding": "UTF8"}, "data-checksums"],
-                "post_bootstrap": f"sh {paths.etc}/begin.sh",
-            },
+            **_bootstrap(host, store, paths),
             "postgresql": _postgresql(plan, host, store, paths, mine),
             "watchdog": {"mode": "off"},
             "tags": {"failover_priority": 2 if host.name == store.primary else 1},
         }
     )
+
+
+def _bootstrap(host: Host, store: StorePlan, paths: Paths) -> dict[str, Any]:
+    """How a store begins: by the planned primary alone, so that it is the first one. Others wait for it."""
+    timing = store.timing
+    if host.name != store.primary:
+        return {}
+    begins: dict[str, Any] = {"initdb": [{"encoding": "UTF8"}, "data-checksums"]}
+    if store.restored:
+        told = {"command": f"sh {paths.etc}/{RESTORE}", "no_params": True, "keep_existing_recovery_conf": True}
+        begins = {"method": "pgbackrest", "pgbackrest": told}
+    return {
+        "bootstrap": {
+            "dcs": {
+                "ttl": timing.patroni_ttl_seconds,
+                "loop_wait": timing.patroni_loop_wait_seconds,
+                "retry_timeout": timing.patroni_retry_timeout_seconds,
+                "primary_start_timeout": timing.patroni_primary_start_timeout_seconds,
+                "synchronous_mode": "quorum",
+                "synchronous_mode_strict": True,
+                "synchronous_node_count": store.synchronous,
+                "postgresql": {"use_pg_rewind": True, "use_slots": True},
+            },
+            **begins,
+            "post_bootstrap": f"sh {paths.etc}/begin.sh",
+        }
+    }
+
+
+def _restoring(host: Host, store: StorePlan, paths: Paths) -> dict[str, str]:
+    if store.restored is None or host.name != store.primary:
+        return {}
+    return {f"{paths.etc}/{RESTORE}": pgbackrest.begin(store, paths)}
 
 
 def _postgresql(plan: Plan, host: Host, store: StorePlan, paths: Paths, mine: Membership) -> dict[str, Any]:
@@ -121,6 +145,7 @@ def _postgresql(plan: Plan, host: Host, store: StorePlan, paths: Paths, mine: Me
             "wal_retrieve_retry_interval": "500ms",
             "tcp_user_timeout": milliseconds,
             "log_checkpoints": "off",
+            **pgbackrest.archiving(store, paths),
             "ssl": "on",
             "ssl_min_protocol_version": "TLSv1.3",
             "ssl_cert_file": mine.certificate,

@@ -100,6 +100,7 @@ def _keepers(plan: Plan) -> Iterable[dict[str, Any]]:
     if plan.keepings.stores:
         yield _job("etcd", _targets(plan.of_role("store"), ports.ETCD_METRICS))
         unverified = {"insecure_skip_verify": True}  # a monitor reads, by address, and knows no member's key
+        yield _job("keeper", _targets(plan.of_role("store"), ports.KEEPER_METRICS))
         yield _job("patroni", _targets(plan.of_role("store"), ports.PATRONI), scheme="https", tls_config=unverified)
     if plan.keepings.engines:
         yield _job("passive", _targets(plan.of_role("passive"), ports.ENGINE_HTTP))

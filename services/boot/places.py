@@ -34,6 +34,7 @@ PACKAGES: Mapping[str, tuple[str, ...]] = {
     "bird": ("bird2", "wireguard-tools"),
     "etcd": ("etcd-server",),
     "patroni": ("postgresql-15",),
+    "pgbackrest": ("pgbackrest",),
     "store-proxy": ("haproxy",),
     "blackbox": ("prometheus-blackbox-exporter",),
     "haproxy": ("haproxy",),

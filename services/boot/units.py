@@ -50,6 +50,8 @@ LIMITS: Mapping[str, Limits] = {
     "node-exporter": Limits(memory="10%", oom_score=500, families="AF_UNIX AF_INET AF_INET6 AF_NETLINK"),
     "passive": Limits(oom_score=-500, metadata_denied=True),
     "patroni": Limits(memory="70%", oom_score=-500, metadata_denied=True),
+    "pgbackrest": Limits(memory="20%", metadata_denied=True),
+    "keeper": Limits(memory="20%", metadata_denied=True),
     "prometheus": Limits(memory="60%"),
     "store-proxy": Limits(memory="20%", oom_score=-500, metadata_denied=True),
 }

@@ -87,12 +87,13 @@ def _authority() -> str:
     from cryptography.hazmat.primitives.serialization import Encoding
     from cryptography.x509.oid import NameOID
 
+    there = passive().hosts[LON].address
     key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, LON)])
     builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
     builder = (
         builder.serial_number(1).not_valid_before(datetime.now(UTC)).not_valid_after(datetime.now(UTC) + timedelta(1))
     )
-    names = x509.SubjectAlternativeName([x509.DNSName(LON), x509.IPAddress(passive().hosts[LON].address)])
+    names = x509.SubjectAlternativeName([x509.DNSName(LON), x509.DNSName(str(there)), x509.IPAddress(there)])
     builder = builder.add_extension(names, critical=False)
     builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
     return builder.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM).decode()

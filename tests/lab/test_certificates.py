@@ -45,7 +45,7 @@ def test_a_certificate_names_its_host_and_can_make_no_other(made: World, home: P
     """Who believes it believes this host at this address, and nobody whom it would vouch for."""
     found = x509.load_pem_x509_certificate(certificates.create(made, INPUTS).certificate.encode())
     names = found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    assert names.get_values_for_type(x509.DNSName) == ["h1"]
+    assert names.get_values_for_type(x509.DNSName) == ["h1", str(INPUTS.address)]
     assert names.get_values_for_type(x509.IPAddress) == [INPUTS.address]
     assert not found.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
 

@@ -46,6 +46,8 @@ EXAMPLES = {
     "StoreWithoutStandby-ledger": Example(_primary(1) | _streaming(0), _primary(1) | _streaming(1)),
     "StoreMemberMissing-ledger": _one("up", HEL, "0x60", "1x60", job="patroni"),
     "EtcdWithoutLeader-ledger": _one("etcd_server_has_leader", HEL, "0x60", "1x60"),
+    "StoreArchiveWaits-ledger": _one("keeper_archive_waiting_seconds", FRA, "200x60", "100x60", store="ledger"),
+    "StoreBackupOld-ledger": _one("keeper_backup_timestamp_seconds", HEL, "-9000x60", "0x60", store="ledger"),
     "EngineWithoutWorker-perp": Example(
         _pair("passive_working", "0x60", "0x60", **ENGINE), _pair("passive_working", "1x60", "0x60", **ENGINE)
     ),

@@ -107,7 +107,19 @@ def test_other_validators_keys_change_no_other_service() -> None:
 def test_services_import_only_diversite() -> None:
     """Of the project's packages, and of what does I/O, `services` imports nothing but `diversite`."""
     allowed = {"diversite", "services", "jinja2", "yaml"}
-    standard = {"__future__", "collections", "dataclasses", "functools", "hashlib", "io", "ipaddress", "json", "math"}
+    standard = {
+        "__future__",
+        "collections",
+        "dataclasses",
+        "datetime",
+        "functools",
+        "shlex",
+        "hashlib",
+        "io",
+        "ipaddress",
+        "json",
+        "math",
+    }
     for path in Path(services.__file__ or "").parent.glob("*.py"):
         assert set(_imported(path)) <= allowed | standard | {"typing"}, path.name
 
