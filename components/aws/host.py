@@ -18,12 +18,13 @@ from components.aws.foundation import Foundation
 from components.aws.gateway import Gateway, GatewayArgs
 from components.aws.identity import assumed_by_machines
 from components.aws.provider import within
+from components.boot import boot_script
 from components.component import Component
 from components.contract import MachineArgs, tags
 from diversite.catalog import catalog
 from diversite.errors import PlanError
 from diversite.plan import Host, Plan
-from services.boot import compressed, paths, user_data
+from services.boot import compressed, paths
 
 __all__ = ["Machine", "image", "paths"]
 
@@ -86,7 +87,7 @@ class Machine(Component):
                 delete_on_termination=True,
                 tags=self._tags,
             ),
-            user_data_base64=self._boot_script(),
+            user_data_base64=boot_script(args, lambda text: compressed(text, USER_DATA_BYTES_MAX)),
             user_data_replace_on_change=True,
             ebs_optimized=True,
             monitoring=True,
@@ -96,17 +97,6 @@ class Machine(Component):
             tags=self._tags,
             opts=self._careful(list(self._network.egress), ignore_changes=HELD if args.held else []),
         )
-
-    def _boot_script(self) -> pulumi.Input[str]:
-        """Known at preview, but for a gateway: that tunnels to addresses which do not exist yet."""
-        if self._args.host.role != "gateway":
-            return self._rendered({})
-        return pulumi.Output.all(**self._args.endpoints).apply(self._rendered)
-
-    def _rendered(self, endpoints: Mapping[str, str]) -> str:
-        args = self._args
-        text = user_data(args.plan, args.host, args.services, known=args.known, endpoints=endpoints)
-        return compressed(text, USER_DATA_BYTES_MAX)
 
     def _groups(self, name: str) -> list[pulumi.Output[str]]:
         """Its own; a gateway's second one is for what it passes on, and says no role: those packets are not for it."""

@@ -6,12 +6,13 @@ goes first. Google encrypts every disk by itself.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, cast
 
 import pulumi
 import pulumi_gcp as gcp
 
+from components.boot import boot_script
 from components.component import Component
 from components.contract import MachineArgs, labels
 from components.gcp import names
@@ -23,7 +24,7 @@ from components.gcp.provider import by
 from diversite.catalog import catalog
 from diversite.errors import PlanError
 from diversite.plan import Host, Plan
-from services.boot import paths, user_data
+from services.boot import paths
 
 __all__ = ["Machine", "paths"]
 
@@ -90,7 +91,7 @@ class Machine(Component):
                 "preemptible": False,
                 "provisioning_model": "STANDARD",
             },
-            metadata=metadata(host, self._boot_script()),
+            metadata=metadata(host, boot_script(self._args, lambda text: require_small(host, text))),
             tags=names.tags(self._args.plan, host),
             labels=self._labels,
             deletion_protection=self._protected(),
@@ -153,17 +154,6 @@ class Machine(Component):
 
     def _identity(self) -> gcp.compute.InstanceServiceAccountArgsDict:
         return {"email": self._project.identities.accounts[self._args.host.role].email, "scopes": list(SCOPES)}
-
-    def _boot_script(self) -> pulumi.Input[str]:
-        """Known at preview, but for a gateway: that tunnels to addresses which do not exist yet."""
-        if self._args.host.role != "gateway":
-            return self._rendered({})
-        return pulumi.Output.all(**self._args.endpoints).apply(self._rendered)
-
-    def _rendered(self, endpoints: Mapping[str, str]) -> str:
-        args = self._args
-        text = user_data(args.plan, args.host, args.services, known=args.known, endpoints=endpoints)
-        return require_small(args.host, text)
 
     def _before(self) -> list[pulumi.Resource]:
         """The site's routes and firewall, and its gateway: a host that boots without a way out fetches nothing."""

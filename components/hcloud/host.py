@@ -7,12 +7,13 @@ first. Hetzner encrypts no volume, and nothing at Hetzner could keep the key of 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, cast
 
 import pulumi
 import pulumi_hcloud as hcloud
 
+from components.boot import boot_script
 from components.component import Component
 from components.contract import MachineArgs, labels
 from components.hcloud.foundation import Foundation, Site
@@ -21,7 +22,7 @@ from diversite import addresses
 from diversite.catalog import catalog
 from diversite.errors import PlanError
 from diversite.plan import Host, Plan
-from services.boot import compressed, user_data
+from services.boot import compressed
 
 HELD = ["image", "userData", "serverType", "sshKeys", "placementGroupId", "labels.release"]
 """What would replace a server, or stop it for a while, and waits for its site's turn in `diversite rollout`; and the
@@ -59,7 +60,7 @@ class Machine(Component):
             networks=self._networks(),
             placement_group_id=number(account.spread[name]),
             firewall_ids=self._firewalls(),
-            user_data=self._boot_script(),
+            user_data=boot_script(args, _packed, tuple(self._foundation.operators.keys.values())),
             ssh_keys=[key.id for key in account.ssh_keys],
             labels=self._labels,
             backups=False,
@@ -89,23 +90,6 @@ class Machine(Component):
             address = addresses.underlay_addresses(self._args.plan.sites)[self._args.host.site]
             found.append(hcloud.ServerNetworkArgs(subnet_id=backbone.subnet.id, ip=str(address), alias_ips=[]))
         return found
-
-    def _boot_script(self) -> pulumi.Input[str]:
-        """Known at preview, but for a gateway: that tunnels to addresses which do not exist yet."""
-        if self._args.host.role != "gateway":
-            return self._rendered({})
-        return pulumi.Output.all(**self._args.endpoints).apply(self._rendered)
-
-    def _rendered(self, endpoints: Mapping[str, str]) -> str:
-        text = user_data(
-            self._args.plan,
-            self._args.host,
-            self._args.services,
-            known=self._args.known,
-            endpoints=endpoints,
-            operator_keys=tuple(self._foundation.operators.keys.values()),
-        )
-        return text if len(text.encode()) <= USER_DATA_BYTES_MAX else compressed(text, COMPRESSED_BYTES_MAX)
 
     def _keep(self, name: str) -> None:
         """The volume is made for the location, not for the server, so that it outlives the server."""
@@ -156,3 +140,7 @@ def image(planned: Plan, host: Host) -> str:
 
 def _named(planned: Plan, name: str) -> str:
     return f"{planned.venue}-{name}"
+
+
+def _packed(text: str) -> str:
+    return text if len(text.encode()) <= USER_DATA_BYTES_MAX else compressed(text, COMPRESSED_BYTES_MAX)

@@ -17,9 +17,8 @@ from typing import Any
 import pytest
 
 import offline
-from components import hcloud
+from components import boot, hcloud
 from components.contract import Attaches, Cloud, Steers, Watches
-from components.hcloud import host as host_module
 from components.hcloud.account import PROVIDER
 from components.hcloud.balancer import TYPE
 from components.hcloud.host import HELD, USER_DATA_BYTES_MAX
@@ -339,11 +338,11 @@ def test_ten_servers_of_a_place_stand_apart() -> None:
 def test_a_long_boot_script_is_compressed(monkeypatch: pytest.MonkeyPatch, planned: Plan) -> None:
     """What Hetzner would not take as text it takes compressed, and the same each time; what is too long is refused."""
     long = "#cloud-config\n" + "# again\n" * 6000
-    monkeypatch.setattr(host_module, "user_data", lambda *_args, **_named: long)
+    monkeypatch.setattr(boot, "user_data", lambda *_args, **_named: long)
     found = recorded(planned).named("validator-one", SERVER).inputs["userData"]
     assert len(found) <= USER_DATA_BYTES_MAX
     assert gzip.decompress(base64.b64decode(found)).decode() == long
-    monkeypatch.setattr(host_module, "user_data", lambda *_args, **_named: NOISE)
+    monkeypatch.setattr(boot, "user_data", lambda *_args, **_named: NOISE)
     with pytest.raises(PlanError, match="boot script"):
         recorded(planned)
 
