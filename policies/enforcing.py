@@ -11,6 +11,7 @@ import threading
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 from typing import Any, Final
 
 from pulumi_policy import (
@@ -130,10 +131,18 @@ def told(rule: Rule[Any], blocker: Blocker) -> str:
 def schema(rules: Iterable[Rule[Any]]) -> dict[str, dict[str, Any]]:
     """The JSON schema of what a policy with these rules may be told."""
     found: dict[str, dict[str, Any]] = {}
-    for model in {rule.settings: None for rule in rules}:
-        for name, described in model.model_json_schema(by_alias=True).get("properties", {}).items():
+    models: Mapping[type[Settings], None] = {rule.settings: None for rule in rules}
+    for model in models:
+        for name, described in _described(model).items():
             found[name] = {key: value for key, value in described.items() if key != "title"}
     return found
+
+
+@cache
+def _described(model: type[Settings]) -> Mapping[str, Mapping[str, Any]]:
+    """The JSON schemas of settings, by name; several policies share a model."""
+    properties: Mapping[str, Mapping[str, Any]] = model.model_json_schema(by_alias=True).get("properties", {})
+    return properties
 
 
 def _of_resource(rule: ResourceRule[Any], collected: Collected) -> Policy:
@@ -216,9 +225,7 @@ class _Configuration:
 
     def __init__(self, rules: Sequence[Rule[Any]]) -> None:
         models: dict[type[Settings], None] = {rule.settings: None for rule in rules}
-        self._keys = {
-            model: frozenset(model.model_json_schema(by_alias=True).get("properties", {})) for model in models
-        }
+        self._keys = {model: frozenset(_described(model)) for model in models}
         self._defaults: Mapping[type[Settings], Settings] = {model: model() for model in models}
 
     def read(self, given: Mapping[str, Any] | None, report: Report) -> Mapping[type[Settings], Settings] | None:
