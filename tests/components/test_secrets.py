@@ -110,7 +110,7 @@ def _run(stack: str) -> Run:
             super().__init__(base, path)
             journals.append(self)
 
-    settings = {
+    settings: dict[str, str | Secret] = {
         "diversite:topology": stack,
         "diversite:substrate": "cloud",
         "diversite:accounts": json.dumps({name: ACCOUNTS[name] for name in ("aws", "gcp", "hetzner")}),
