@@ -49,6 +49,10 @@ def config(plan: Plan, host: Host, paths: Paths, mine: Membership) -> str:
             "etcd": f"{paths.etc}/{STORE}",
             "queue": f"{paths.etc}/{QUEUE}",
         },
+        "sites": {
+            "store": {str(plan.hosts[name].address): site for name, site in store.members.items()},
+            "queue": dict(queue.members),
+        },
         "stream": stream(queue, engine.name),
         "replicas": queue.replicas,
         "messages_max": queue.messages_max,

@@ -46,7 +46,7 @@ def test_every_confirmed_order_comes_back_from_the_backups(checkout: Checkout, t
     with watched(checkout) as keepers:
         assert keepers.primary() == keepers.store.primary
         before = confirmed(keepers, tmp_path / "before.jsonl", seed=1)
-        checkout.run("backup", PASSIVE, "--full")
+        checkout.run("backup", PASSIVE)
         between = confirmed(keepers, tmp_path / "between.jsonl", seed=2)
         instant = datetime.now(UTC).isoformat()
         after = confirmed(keepers, tmp_path / "after.jsonl", seed=3)

@@ -127,6 +127,6 @@ def test_a_restore_goes_as_far_as_was_asked(venue: Plan, until: str, says: str) 
 
 def moved(venue: Plan, provider: str) -> Plan:
     """The venue with its backups at a site of that provider."""
-    site = next(key for key, it in reversed(venue.sites.items()) if it.place.provider == provider)
+    site = [key for key, it in venue.sites.items() if it.place.provider == provider][-1]
     store = venue.topology.stores["ledger"].model_copy(update={"backup": site})
     return plan(venue.topology.model_copy(update={"stores": {"ledger": store}}))

@@ -80,6 +80,11 @@ class Ledger:
         """Give the connection up."""
         await self._connection.close()
 
+    async def primary(self) -> str:
+        """The address of the primary that it is connected to."""
+        row = await self._one("SELECT coalesce(host(inet_server_addr()), '')")
+        return str(row[0]) if row else ""
+
     async def applied(self) -> int:
         """The sequence of the queue up to which orders were carried out."""
         row = await self._one("SELECT sequence FROM engine WHERE name = %s", self._engine)

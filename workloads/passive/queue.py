@@ -7,8 +7,9 @@ applied is what the ledger says, and a worker reads on from there.
 from __future__ import annotations
 
 import contextlib
+import json
 import ssl
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import nats
@@ -166,6 +167,21 @@ class Queue:
     async def waiting(self) -> int:
         """How many orders the stream holds; Unreachable where it has no leader."""
         return (await self._jetstream.stream_info(self._stream)).state.messages
+
+    async def lead_elsewhere(self, sites: Mapping[str, str], away: str) -> str | None:
+        """Have the stream led from another site than `away`; who shall, or None where it may stay or nobody else can.
+
+        `sites`: of every server of the queue, by its name. Unreachable where the stream has no leader.
+        """
+        cluster = (await self._jetstream.stream_info(self._stream)).cluster
+        if cluster is None or sites.get(cluster.leader or "") != away:
+            return None
+        able = [it.name for it in cluster.replicas or () if it.current and not it.offline]
+        wanted = next((name for name in able if name and sites.get(name, away) != away), None)
+        if wanted is not None:
+            body = json.dumps({"placement": {"preferred": wanted}}).encode()
+            await self._client.request(f"$JS.API.STREAM.LEADER.STEPDOWN.{self._stream}", body, timeout=3)
+        return wanted
 
     async def close(self) -> None:
         """End the connection."""

@@ -33,6 +33,17 @@ class Tls(BaseModel):
         return x509.load_pem_x509_certificate(Path(self.certificate).read_bytes()).not_valid_after_utc.timestamp()
 
 
+class Sites(BaseModel):
+    """Where the members of the store and of the queue are."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    store: dict[str, Name]
+    """By the member's address."""
+    queue: dict[str, Name]
+    """By the server's name."""
+
+
 class Settings(BaseModel):
     """One member of an active-passive engine."""
 
@@ -55,6 +66,8 @@ class Settings(BaseModel):
     """`nats://address:port` of every server."""
     tls: Tls | None = None
     """None: etcd and the queue are reached without, as on the loopback of a test."""
+    sites: Sites | None = None
+    """None: whoever leads the stream may lead it."""
     stream: Name
     replicas: Annotated[int, Field(ge=1, le=5)] = 3
     messages_max: Annotated[int, Field(ge=1)] = 1_000_000

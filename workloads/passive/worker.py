@@ -35,6 +35,7 @@ READ_SECONDS_MAX = 0.25
 RETRY_SECONDS = 0.2
 FIRST_TRY_SECONDS = 4.0
 """How long after its start the preferred member has the first try to itself."""
+APART_SECONDS = 5.0
 FORGET_EVERY_BATCHES = 50
 FORGET_SHARE = 10
 """Room is made in the queue at the latest when this part of it is orders that were carried out."""
@@ -84,11 +85,12 @@ class Worker:
         self._asked: set[str] = set()
         self._successor: str | None = None
         self._forgotten = 0
+        self._primary = ""
         self._failing_since: float | None = None
 
     async def run(self) -> None:
         """Follow and work for good; Diverged ends it, and so does a lease that is kept no more."""
-        tasks = [asyncio.create_task(self._keep_lease()), asyncio.create_task(self._work_for_good())]
+        tasks = [asyncio.create_task(it) for it in (self._keep_lease(), self._work_for_good(), self._keep_apart())]
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
@@ -164,6 +166,7 @@ class Worker:
             applied = await ledger.applied()
             await self._queue.prepare(self._settings.replicas, self._settings.messages_max, applied)
             self._ledger = ledger
+            self._primary = await ledger.primary()
         return self._ledger, self._queue
 
     async def _restore(self, ledger: Ledger) -> None:
@@ -277,6 +280,19 @@ class Worker:
                     await self._lease.renew()
                 elif self.standing.role == "follows" and not self.standing.obstacle:
                     await self._lease.take()
+
+    async def _keep_apart(self) -> None:
+        """While this member works, have the stream led from another site than the ledger's primary: one site's loss
+        then takes one of them.
+        """
+        while sites := self._settings.sites:
+            await asyncio.sleep(APART_SECONDS)
+            queue, away = self._queue, sites.store.get(self._primary, "")
+            if self.standing.role == "works" and queue and away:
+                with contextlib.suppress(*queueing.Unreachable):
+                    if moved := await queue.lead_elsewhere(sites.queue, away):
+                        log.info("%s shall lead the stream: the primary is at %s", moved, away)
+        await asyncio.Event().wait()
 
     @property
     def _is_useless(self) -> bool:

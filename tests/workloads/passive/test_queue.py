@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
+from nats.aio.client import Client
+from nats.js.api import ClusterInfo, PeerInfo
 
 from tests.workloads.passive.conftest import Member
 from workloads.passive.queue import Gap, NotTaken, Queue, QueueBehind, QueueFull
@@ -53,6 +58,45 @@ async def test_a_missing_sequence_is_noticed(queue: Queue) -> None:
     await queue.forget(1)
     with pytest.raises(Gap):
         await queue.read(0, 10, 1)
+
+
+class Cluster:
+    """A stream's information, and the requests that are made of it."""
+
+    def __init__(self, leader: str, *replicas: str) -> None:
+        self.asked: list[tuple[str, bytes]] = []
+        peers = [PeerInfo(name=name.strip("-"), current="-" not in name) for name in replicas]
+        self._info = SimpleNamespace(cluster=ClusterInfo(leader=leader, replicas=peers))
+
+    def jetstream(self, **_: object) -> Cluster:
+        """Itself."""
+        return self
+
+    async def stream_info(self, _: str) -> SimpleNamespace:
+        """What was told above."""
+        return self._info
+
+    async def request(self, subject: str, body: bytes, timeout: float) -> None:
+        """Remembered."""
+        self.asked.append((subject, body))
+
+
+@pytest.mark.parametrize(
+    ("cluster", "moved"),
+    [
+        (Cluster("a", "b", "c"), "b"),
+        (Cluster("a", "-b", "c"), "c"),
+        (Cluster("a", "-b", "-c"), None),
+        (Cluster("b", "a", "c"), None),
+        (Cluster("", "a", "b"), None),
+    ],
+)
+async def test_a_stream_is_led_from_another_site(cluster: Cluster, moved: str | None) -> None:
+    """If its leader is where the primary is, the first that has everything shall lead; who lags is not asked."""
+    sites = {"a": "fra", "b": "lon", "c": "hel"}
+    assert await Queue(cast(Client, cluster), "orders-perp", "perp").lead_elsewhere(sites, "fra") == moved
+    subject, wanted = "$JS.API.STREAM.LEADER.STEPDOWN.orders-perp", {"placement": {"preferred": moved}}
+    assert cluster.asked == ([(subject, json.dumps(wanted).encode())] if moved else [])
 
 
 async def test_a_stream_that_lost_orders_is_refused(queue: Queue) -> None:
