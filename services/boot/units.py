@@ -13,7 +13,7 @@ from services.writing import render, verbatim
 
 UNITS = "/etc/systemd/system"
 SCRIPTS = "/usr/local/lib/diversite"
-STEPS = ("settings", "network", "packages", "access", "disk", "release", "keys", "homes")
+STEPS = ("settings", "network", "packages", "access", "disk", "release", "keys", "member", "homes")
 """The scripts, in the order of a boot; each host has those that it needs."""
 ROUTES = "diversite-network"
 MAY_FAIL = frozenset({"settings", "access"})
@@ -28,6 +28,8 @@ class Limits:
     oom_score: int = 0
     capabilities: str = ""
     families: str = "AF_UNIX AF_INET AF_INET6"
+    writes_of: str = ""
+    """Another service of the host whose directory it writes too."""
     metadata_denied: bool = False
     """Whether the provider's metadata service, which tells credentials and names, is out of its reach."""
 
@@ -49,9 +51,9 @@ LIMITS: Mapping[str, Limits] = {
     "nats": Limits(oom_score=-500, metadata_denied=True),
     "node-exporter": Limits(memory="10%", oom_score=500, families="AF_UNIX AF_INET AF_INET6 AF_NETLINK"),
     "passive": Limits(oom_score=-500, metadata_denied=True),
-    "patroni": Limits(memory="70%", oom_score=-500, metadata_denied=True),
+    "patroni": Limits(memory="70%", oom_score=-500, writes_of="pgbackrest", metadata_denied=True),
     "pgbackrest": Limits(memory="20%", metadata_denied=True),
-    "keeper": Limits(memory="20%", metadata_denied=True),
+    "keeper": Limits(memory="20%", writes_of="pgbackrest", metadata_denied=True),
     "prometheus": Limits(memory="60%"),
     "store-proxy": Limits(memory="20%", oom_score=-500, metadata_denied=True),
 }
@@ -82,6 +84,8 @@ def units(plan: Plan, host: Host, services: Sequence[Service], data: Mapping[str
 
 def service_unit(plan: Plan, host: Host, service: Service, data: str) -> str:
     """The unit of one service."""
+    limits = LIMITS.get(service.name, Limits())
+    more = [f"{data.rpartition('/')[0]}/{limits.writes_of}"] if limits.writes_of else []
     return render(
         "boot/unit.j2",
         venue=plan.venue,
@@ -89,7 +93,8 @@ def service_unit(plan: Plan, host: Host, service: Service, data: str) -> str:
         service=service,
         data=data,
         command=" ".join(_word(word) for word in service.command),
-        limits=LIMITS.get(service.name, Limits()),
+        limits=limits,
+        writable=" ".join([data, *more]),
     )
 
 
@@ -111,7 +116,9 @@ def _needs(host: Host, step: str) -> bool:
         case "release":
             return host.role in places.RELEASED
         case "keys":
-            return host.role in ("gateway", "validator", *membership.ROLES)
+            return host.role in ("gateway", "validator")
+        case "member":
+            return host.role in membership.ROLES
     return True
 
 

@@ -140,7 +140,7 @@ def test_a_member_gets_a_new_key_in_two_steps(tmp_path: Path) -> None:
 
 def _member(host: Rooted, *words: str) -> str:
     host.stub("chown", "exit 0")
-    result = host.run("keys", words=words)
+    result = host.run("member", words=words)
     assert result.returncode == 0, result.stdout + result.stderr
     return result.stdout
 
