@@ -91,6 +91,23 @@ def test_genesis_is_the_same_everywhere() -> None:
     assert powers == {host.key: host.voting_power for host in venue.of_role("validator")}
 
 
+def test_genesis_stays_when_a_validator_joins() -> None:
+    """The newcomer has the first block's genesis; nobody dials it before its keys are known."""
+    venue = small()
+    whole = facts_of(venue)
+    first = {key: it for key, it in whole.validators.items() if key != "c1"}
+    began = genesis_with(venue, whole.validators)
+    before = began.model_copy(update={"validators": {key: it for key, it in began.validators.items() if key != "c1"}})
+    known = Facts(validators=whole.validators, genesis=before)
+    files = {host.key: _files(venue, host.key, known) for host in venue.of_role("validator")}
+    assert {text for each in files.values() for path, text in each.items() if path.endswith("genesis.json")} == {
+        cometbft.genesis(before)
+    }
+    unknown = _files(venue, "a1", Facts(validators=first, genesis=before))
+    assert whole.validators["c1"].node_id in "".join(files["a1"].values())
+    assert whole.validators["c1"].node_id not in "".join(unknown.values())
+
+
 def test_evidence_never_outlives_its_blocks() -> None:
     """What evidence refers to is still there: both limits lie within the blocks that are kept."""
     blocks_per_second_max = 20
@@ -127,6 +144,12 @@ def _alerting_metrics() -> set[str]:
 def _config(venue: Plan, name: str) -> Mapping[str, Any]:
     host = venue.hosts[name]
     return tomllib.loads(cometbft.config(venue, host, paths_below(Path("/srv"), host)("cometbft"), facts_of(venue)))
+
+
+def _files(venue: Plan, key: str, known: Facts) -> Mapping[str, str]:
+    host = next(it for it in venue.of_role("validator") if it.key == key)
+    (service,) = services_of(venue, host, paths_below(Path("/srv"), host), known)
+    return service.files
 
 
 def _lay_down(venue: Plan, root: Path) -> None:

@@ -60,10 +60,10 @@ class Beginner:
             name = f"{self.asked[server]}/{path}".replace("/", "_")
             (self.root / "answers" / name).write_text(text)
 
-    def starts(self) -> subprocess.CompletedProcess[str]:
+    def starts(self, *, joins: bool = False) -> subprocess.CompletedProcess[str]:
         """Run the start script."""
         script = self.root / "start"
-        script.write_text(cometbft.start(self.paths, self.asked))
+        script.write_text(cometbft.start(self.paths, self.asked, joins=joins))
         path = f"{self.root}/bin:/usr/bin:/bin"
         return subprocess.run(["sh", script], env={"PATH": path}, capture_output=True, text=True, check=False)
 
@@ -111,6 +111,17 @@ def test_a_young_chain_is_replayed(height: int, tmp_path: Path) -> None:
 def test_a_venue_begins_with_nobody_to_ask(tmp_path: Path) -> None:
     """At genesis no validator answers, and each starts all the same."""
     assert Beginner(tmp_path).starts().stdout.strip() == NONE_TRUSTED
+
+
+def test_who_joins_later_waits_for_an_answer(tmp_path: Path) -> None:
+    """The first blocks may be nowhere any more: it does not begin with them because a tunnel is not up yet."""
+    beginner = Beginner(tmp_path)
+    alone = beginner.starts(joins=True)
+    assert (alone.returncode, alone.stdout) == (1, "")
+    assert "none of the others answers" in alone.stderr
+    for server in range(3):
+        beginner.told(server, 5_000_000, HASHES["A"], 4_998_000)
+    assert beginner.starts(joins=True).stdout.strip() == f"enable=true height=4998000 hash={HASHES['A']}"
 
 
 def test_who_has_a_chain_asks_nobody(tmp_path: Path) -> None:
