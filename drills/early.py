@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import yaml as pyyaml  # type: ignore[import-untyped]  # its stubs are a separate package
+
 from diversite import ports
 from diversite.errors import LabError
 from diversite.plan import Host, Plan
@@ -22,17 +24,12 @@ from drills.rehearsal import Rehearsal
 from drills.watch import Notice, Watch
 from lab import service, world
 from lab.inputs import Ready, ServiceInputs
+from services.writing import yaml
 
 STEP_SECONDS = 0.5
 CALM_SECONDS = 15.0
 """Long enough that monitors know the calm, from which they draw their lines."""
 METER = "meter"
-JOB = """scrape_configs:
-  - job_name: node
-    honor_labels: true
-    static_configs:
-      - targets: ['{target}']
-"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +65,14 @@ def warnings(lab: str, plan: Plan, directory: Path, rate: float, seed: int) -> I
             yield _driven(kind(lab, plan, observer), rehearsal, observer, directory / f"{kind.word}.jsonl", rate, seed)
 
 
+def scraping(text: str, target: str) -> str:
+    """A monitor's configuration with one more target, whose labels say which host each series is of."""
+    document = pyyaml.safe_load(text)
+    job = {"job_name": "node", "honor_labels": True, "static_configs": [{"targets": [target]}]}
+    document["scrape_configs"].append(job)
+    return yaml(document)
+
+
 @contextmanager
 def metered(lab: str, plan: Plan) -> Iterator[None]:
     """Monitors that scrape the disks of all hosts, as they do in a cloud; see `drills.meter`."""
@@ -92,9 +97,7 @@ def _metered(lab: str, plan: Plan, monitor: Host) -> tuple[ServiceInputs, ...]:
         ready=Ready(kind="tcp", address=target),
     )
     service.create(world.require(lab), inputs)
-    change = planting.rewritten(
-        "prometheus.yml", lambda text: text.replace("scrape_configs:\n", JOB.format(target=target))
-    )
+    change = planting.rewritten("prometheus.yml", lambda text: scraping(text, target))
     return planting.exchange(lab, [monitor], "prometheus", change)
 
 

@@ -6,13 +6,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
+from ruamel.yaml import YAML
+
 from diversite.plan import Host, Plan
-from drills import meter
+from drills import early, meter
 from drills.degradations import DEGRADATIONS, ClockDrifts, DiskFills, LinkGrowsLonger, PeersDrop
 from drills.early import Warned
 from drills.load import Line
 from drills.observer import Observer
-from services import alerts
+from services import Paths, alerts, prometheus
 
 LATE = Warned(word="disk-fills", where="validator-par", alert="DiskFillsSoon", fired_seconds=90.0, failed_seconds=60.0)
 
@@ -89,3 +91,11 @@ def test_the_meter_tells_each_disk_under_the_exporters_name(tmp_path: Path) -> N
     assert len(told) == 2
     assert told[1].startswith('node_filesystem_avail_bytes{node="validator-par",')
     assert float(told[1].split()[-1]) > 0
+
+
+def test_a_monitor_scrapes_one_more_and_all_that_it_did(four: Plan) -> None:
+    """The meter is added to a monitor's own configuration, and nothing else of it changes."""
+    before = prometheus.config(four, four.of_role("monitor")[0], Paths(etc="/etc/prometheus", data="/data"))
+    document = YAML(typ="safe").load(early.scraping(before, "10.0.0.1:9100"))
+    assert document["scrape_configs"].pop()["static_configs"] == [{"targets": ["10.0.0.1:9100"]}]
+    assert document == YAML(typ="safe").load(before)
