@@ -16,7 +16,7 @@ from diversite import ports
 from diversite.errors import PlanError
 from diversite.plan import Host, Plan, plan
 from diversite.topology import Topology
-from services import firewall, names_of, needs_keys, services_of
+from services import firewall, member_services_of, names_of, needs_keys, services_of
 from services.service import Service
 from tests.services.venues import europe, facts_of, passive, paths_below, rendered
 from tests.support.topologies import topologies
@@ -89,6 +89,42 @@ def test_a_validator_without_keys_is_refused() -> None:
     host = venue.hosts["validator-par"]
     with pytest.raises(PlanError, match=r"validator-par.*make the keys"):
         services_of(venue, host, paths_below(Path("/srv"), host))
+
+
+def test_a_member_without_a_certificate_is_refused() -> None:
+    """The error names the host and what to do first."""
+    venue = passive()
+    host, known = venue.hosts["store-ledger-fra"], dict(facts_of(venue).certificates)
+    del known[host.name]
+    with pytest.raises(PlanError, match=r"store-ledger-fra.*certificate is not known"):
+        member_services_of(venue, host, paths_below(Path("/srv"), host), known)
+
+
+def test_a_member_that_came_later_keeps_no_other_from_running() -> None:
+    """Until its certificate is known it is not believed, and that is all."""
+    venue = passive()
+    host, known = venue.hosts["store-ledger-fra"], dict(facts_of(venue).certificates)
+    later = known.pop("store-ledger-lon")
+    found = member_services_of(venue, host, paths_below(Path("/srv"), host), known)
+    files = "".join(text for service in found for text in service.files.values())
+    assert later not in files
+    assert known["store-ledger-hel"] in files
+
+
+def test_a_program_believes_those_alone_who_have_business_with_it() -> None:
+    """An engine is a client of a store and no member, and a queue's server is nobody to it."""
+    venue = passive()
+    known = facts_of(venue).certificates
+    believed = {
+        path.partition("/srv/store-ledger-fra/etc/")[2]: {name for name, pem in known.items() if pem in text}
+        for service in rendered(venue)["store-ledger-fra"]
+        for path, text in service.files.items()
+        if path.endswith(".pem")
+    }
+    stores = {name for name in known if name.startswith("store-")}
+    engines = {name for name in known if name.startswith("passive-")}
+    assert (believed["etcd/peers.pem"], believed["etcd/clients.pem"]) == (stores, stores | engines)
+    assert (believed["patroni/members.pem"], believed["patroni/clients.pem"]) == (stores, stores | engines)
 
 
 def test_rendering_is_repeatable() -> None:
