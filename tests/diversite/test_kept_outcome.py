@@ -21,7 +21,7 @@ def passive() -> Plan:
 
 
 @pytest.mark.parametrize(
-    ("lost", "told"), [("release:postgresql", "store ledger"), ("release:nats-server", "queue orders")]
+    ("lost", "told"), [("release:patroni-4-1-5", "store ledger"), ("release:nats-2-12-1", "queue orders")]
 )
 def test_what_stops_is_named(lost: str, told: str, passive: Plan) -> None:
     """Blocks go on, the venue does not, and the reason names what has stopped, not what goes on."""
