@@ -85,7 +85,7 @@ class Worker:
         self._asked: set[str] = set()
         self._successor: str | None = None
         self._forgotten = 0
-        self._primary = ""
+        self._primary, self._looked = "", 0.0
         self._failing_since: float | None = None
 
     async def run(self) -> None:
@@ -210,10 +210,16 @@ class Worker:
     async def _batch(self, ledger: Ledger, queue: Queue, held: Held) -> None:
         read = await queue.read(self.standing.sequence, self._settings.batch_max, READ_SECONDS_MAX)
         if not read:
+            await self._look_at_primary(ledger)
             return
         new = await self._new(ledger, [data for _, _, data in read])
         await self._commit(ledger, held, Reading(read[-1][0], read[0][1], new))
         await self._housekeeping(ledger, queue)
+
+    async def _look_at_primary(self, ledger: Ledger) -> None:
+        """Without orders nothing else would notice that the ledger's primary is another one."""
+        if time.monotonic() - self._looked > APART_SECONDS:
+            self._looked, self._primary = time.monotonic(), await ledger.primary()
 
     async def _new(self, ledger: Ledger, found: list[bytes]) -> list[bytes]:
         """The orders without an outcome: the queue's own memory of what it had is two minutes long."""
