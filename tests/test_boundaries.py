@@ -33,7 +33,7 @@ ALLOWED = {
     "services": _may("diversite", "jinja2 yaml"),
     "components": _may("diversite services", "pulumi pulumi_aws pulumi_gcp pulumi_hcloud pulumi_random"),
     "policies": _may("diversite", "pulumi pulumi_policy pydantic yaml"),
-    "offline": _may("diversite", "pulumi grpc google cryptography ruamel"),
+    "offline": _may("diversite", "pulumi pulumi_policy grpc google cryptography ruamel"),
     "accounts": _may("diversite policies", "boto3 botocore google hcloud requests"),
     "lab": _may("diversite", "pulumi grpc pydantic cryptography"),
     "workloads": _may(
@@ -41,7 +41,7 @@ ALLOWED = {
         "aiohttp cryptography google grpc grpc_tools prometheus_client pydantic sortedcontainers"
         " etcd3gw nats psycopg requests",
     ),
-    "drills": _may("diversite services offline lab workloads", "aiohttp cryptography matplotlib rich tenacity"),
+    "drills": _may("diversite services offline lab workloads", "aiohttp cryptography matplotlib rich tenacity yaml"),
     "rollout": _may("diversite offline"),
     "cli": _may("diversite services policies offline lab workloads drills accounts rollout", "rich typer yaml ruamel"),
 }
