@@ -38,7 +38,6 @@ NOT_COVERED: Final = {
     "FSBP EC2.17": "several network interfaces: routers of our own may have them",
     "FSBP EC2.20": "both tunnels of a VPN up: a fact of the running cloud, which the venue's monitors watch",
     "FSBP EC2.21": "network ACLs: security groups are generated from the list of ports, and are stateful",
-    "FSBP EC2.23": "transit gateways that accept attachments by themselves: no component makes one yet",
     "FSBP EC2.25": "launch templates with public addresses: hosts are declared one by one",
     "FSBP EC2.171": "logs of a VPN's tunnels: BFD and OSPF on the gateways tell more, and sooner",
     "FSBP EC2.180": "source and destination check: a gateway forwards packets of others, which is its purpose",

@@ -282,6 +282,24 @@ def _default_network_of(resource: Resource) -> Iterator[str]:
 
 
 @resource_rule(
+    types=(tokens.AWS_EC2TRANSITGATEWAY_TRANSIT_GATEWAY,),
+    subject="security",
+    severity="high",
+    settings=Settings,
+    remedy='Declare auto_accept_shared_attachments="disable", and each attachment.',
+    benchmarks=("FSBP EC2.23",),
+)
+def attachments_declared(resource: Resource, _settings: Settings) -> Iterator[str]:
+    """No transit gateway lets another account's network in by itself.
+
+    What is attached reaches every gateway of the venue.
+    """
+    accepts = resource.get("autoAcceptSharedAttachments")
+    if accepts not in (None, "disable"):
+        yield f"autoAcceptSharedAttachments is {shown(accepts)}, not 'disable'"
+
+
+@resource_rule(
     types=(tokens.GCP_SUBNETWORK,),
     subject="security",
     severity="medium",

@@ -443,6 +443,17 @@ EXAMPLES: dict[str, Example] = {
         ),
         lambda name, options: gcp.compute.Subnetwork(name, network="n", ip_cidr_range="10.1.0.0/24", opts=options),
     ),
+    "attachments-declared": Example(
+        lambda name, options: (
+            aws.ec2transitgateway.TransitGateway(name, opts=options),
+            aws.ec2transitgateway.TransitGateway(
+                f"{name}-said", auto_accept_shared_attachments="disable", opts=options
+            ),
+        ),
+        lambda name, options: aws.ec2transitgateway.TransitGateway(
+            name, auto_accept_shared_attachments="enable", opts=options
+        ),
+    ),
     "least-identity": Example(_identity_passing, _identity_failing),
     "deletion-protected": Example(every_host, _unprotected),
     "state-disk-protected": Example(disks, _careless_disks),
