@@ -41,7 +41,7 @@ ALLOWED = {
         "aiohttp cryptography google grpc grpc_tools prometheus_client pydantic sortedcontainers"
         " etcd3gw nats psycopg requests",
     ),
-    "drills": _may("diversite services offline lab workloads", "aiohttp cryptography matplotlib rich tenacity yaml"),
+    "drills": _may("diversite services offline lab workloads", "aiohttp cryptography matplotlib rich yaml"),
     "rollout": _may("diversite offline"),
     "cli": _may("diversite services policies offline lab workloads drills accounts rollout", "rich typer yaml ruamel"),
 }

@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from tenacity import Retrying, stop_after_delay, wait_fixed
-
 from diversite import ports
 from drills.rehearsal import INTERNET, Rehearsal
-from lab import control
+from lab import control, world
 
+PAUSE_SECONDS = 0.5
 CLIENT = """
 import json, sys, urllib.error, urllib.request
 request = urllib.request.Request(sys.argv[1], data=sys.argv[2].encode(), method="POST")
@@ -44,9 +43,11 @@ def place(rehearsal: Rehearsal, entrance: str, fields: dict[str, Any], *, second
     A machine that starts a second lab may starve the first one for long enough that its venue refuses what it holds for
     stale, or an entrance finds no engine ready; a client tries again then, with a new order.
     """
-    for attempt in Retrying(stop=stop_after_delay(seconds_max), wait=wait_fixed(0.5), reraise=True):
-        with attempt:
-            number = attempt.retry_state.attempt_number
-            status, answer = send(rehearsal, entrance, {**fields, "key": f"{fields['key']}-{number}"})
-            assert status == 200, (status, answer)
-    return answer
+    told: list[tuple[int, dict[str, Any]]] = []
+
+    def is_acknowledged() -> bool:
+        told.append(send(rehearsal, entrance, {**fields, "key": f"{fields['key']}-{len(told)}"}))
+        return told[-1][0] == 200
+
+    assert world.wait_until(is_acknowledged, seconds_max, PAUSE_SECONDS), told
+    return told[-1][1]

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from diversite.plan import Host
 from drills import asking, load, safety
 from drills.observer import Observer
 from drills.rehearsal import Rehearsal
+from lab import world
 from lab.layout import DIRECTORY_VARIABLE
 from tests.end_to_end.checkout import Checkout
 from tests.end_to_end.conftest import FOUR, LAB, READY_SECONDS_MAX
@@ -34,6 +34,7 @@ FIFTH = {
 ORDERS_A_SECOND = 5
 LOAD_SECONDS_MAX = 900
 SIGN_SECONDS_MAX = 120
+PAUSE_SECONDS = 2.0
 
 
 def test_a_fifth_site_joins_by_an_edit_of_the_stack_file(
@@ -79,13 +80,9 @@ def _join(checkout: Checkout, operator: Path) -> Host:
     assert "validator-fra has no voting power yet, and is not waited for" in printed
     assert "differ: fra" in checkout.run("power", LAB, status=1)
     fra = checkout.plan(FOUR).hosts["validator-fra"]
-    for attempt in _patiently():
-        with attempt:
-            checkout.run("power", LAB, "fra", "--operator", str(operator))
+    assert world.wait_until(lambda: _is_given_power(checkout, operator), SIGN_SECONDS_MAX, PAUSE_SECONDS)
     checkout.run("power", LAB)
-    for attempt in _patiently():
-        with attempt:
-            assert _signs(fra)
+    assert world.wait_until(lambda: _signs(fra), SIGN_SECONDS_MAX, PAUSE_SECONDS)
     return fra
 
 
@@ -113,13 +110,13 @@ def _watched(checkout: Checkout) -> Iterator[Rehearsal]:
         yield venue
 
 
-def _patiently() -> Retrying:
-    return Retrying(
-        stop=stop_after_delay(SIGN_SECONDS_MAX),
-        wait=wait_fixed(2),
-        retry=retry_if_exception_type(AssertionError),
-        reraise=True,
-    )
+def _is_given_power(checkout: Checkout, operator: Path) -> bool:
+    """No power is given before the joiner's own engine is ready."""
+    try:
+        checkout.run("power", LAB, "fra", "--operator", str(operator))
+    except AssertionError:
+        return False
+    return True
 
 
 def _genesis(venue: Rehearsal, host: Host) -> Any:
