@@ -46,22 +46,21 @@ def problems_of(host: Host, text: str) -> Iterator[str]:
     from cryptography import x509  # noqa: PLC0415
     from cryptography.exceptions import InvalidSignature  # noqa: PLC0415
 
+    unreadable = (x509.ExtensionNotFound, x509.DuplicateExtension, x509.UnsupportedGeneralNameType)
     try:
         found = x509.load_pem_x509_certificate(text.encode())
         found.verify_directly_issued_by(found)
-        names = found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        names = list(found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value)
         is_authority = found.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
-    except (ValueError, TypeError, InvalidSignature, x509.ExtensionNotFound) as error:
+    except (ValueError, TypeError, InvalidSignature, *unreadable) as error:
         yield f"{host.name}: its certificate is none that a host makes ({error or 'another key signed it'})"
         return
-    told = (names.get_values_for_type(x509.DNSName), names.get_values_for_type(x509.IPAddress))
-    if found.subject.rfc4514_string() != f"CN={host.name}" or told != (
-        [host.name, str(host.address)],  # pgBackRest compares an address with names alone
-        [host.address],
-    ):
+    # pgBackRest compares an address with names alone. Another kind of name would count too: for NATS an e-mail's first.
+    own = [x509.DNSName(host.name), x509.DNSName(str(host.address)), x509.IPAddress(host.address)]
+    if found.subject.rfc4514_string() != f"CN={host.name}" or names != own:
         yield (
-            f"{host.name}: its certificate is of {found.subject.rfc4514_string()}, {told}; it must be of this host at "
-            f"{host.address} alone"
+            f"{host.name}: its certificate is of {found.subject.rfc4514_string()}, {[it.value for it in names]}; it "
+            f"must be of this host at {host.address} alone"
         )
     if is_authority:
         yield f"{host.name}: its certificate could vouch for others; a host makes one that cannot (CA:FALSE)"

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
 
 from diversite import certificates, keys
 from diversite.errors import TopologyError
@@ -15,6 +21,9 @@ from tests.diversite.test_keys import MADE_AT, hosts_of, whole
 from tests.services.venues import passive
 
 LON = "store-ledger-lon"
+THERE = passive().hosts[LON].address
+OWN = (x509.DNSName(LON), x509.DNSName(str(THERE)), x509.IPAddress(THERE))
+NOW = datetime.now(UTC)
 
 
 def told(certificate: str) -> HostHalves:
@@ -58,8 +67,32 @@ def test_a_certificate_of_another_is_refused(certificate: str, says: str) -> Non
 
 def test_an_authority_is_refused() -> None:
     """A host that could vouch for others could be any of them."""
-    host = replace(passive().hosts[LON])
-    assert any("vouch for others" in problem for problem in certificates.problems_of(host, _authority()))
+    (problem,) = certificates.problems_of(passive().hosts[LON], _signed(is_authority=True))
+    assert "vouch for others" in problem
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        x509.RFC822Name("passive-matching-fra"),  # NATS asks for the user of an e-mail address first
+        x509.UniformResourceIdentifier("spiffe://venue/passive-matching-fra"),
+        x509.DirectoryName(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "passive-matching-fra")])),
+        x509.RegisteredID(x509.ObjectIdentifier("1.2.3.4")),
+        x509.OtherName(x509.ObjectIdentifier("1.2.3.4"), b"\x0c\x01x"),
+        x509.DNSName("passive-matching-fra"),
+    ],
+    ids=lambda extra: type(extra).__name__,
+)
+def test_a_further_name_is_refused(extra: x509.GeneralName) -> None:
+    """Whatever its kind, before the host's own names or after them."""
+    for names in ((extra, *OWN), (*OWN, extra)):
+        (problem,) = certificates.problems_of(passive().hosts[LON], _signed(names))
+        assert "it must be of this host at" in problem
+
+
+def test_the_hosts_own_names_are_all_that_it_may_have() -> None:
+    """So what refuses the others is the further name."""
+    assert list(certificates.problems_of(passive().hosts[LON], _signed())) == []
 
 
 def test_a_changed_certificate_is_refused_until_it_is_meant() -> None:
@@ -77,23 +110,11 @@ def test_a_new_certificate_is_believed_beside_the_old_one() -> None:
     assert keys.joined(passive(), [told(newer)], both, [LON]).certificates[LON] == (newer,)
 
 
-def _authority() -> str:
-    """Made as a host would not."""
-    from datetime import UTC, datetime, timedelta
-
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes
-    from cryptography.hazmat.primitives.asymmetric import ec
-    from cryptography.hazmat.primitives.serialization import Encoding
-    from cryptography.x509.oid import NameOID
-
-    there = passive().hosts[LON].address
+def _signed(names: Sequence[x509.GeneralName] = OWN, *, is_authority: bool = False) -> str:
+    """Of the store's host at London, with these names."""
     key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, LON)])
     builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
-    builder = (
-        builder.serial_number(1).not_valid_before(datetime.now(UTC)).not_valid_after(datetime.now(UTC) + timedelta(1))
-    )
-    names = x509.SubjectAlternativeName([x509.DNSName(LON), x509.DNSName(str(there)), x509.IPAddress(there)])
-    builder = builder.add_extension(names, critical=False)
-    builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+    builder = builder.serial_number(1).not_valid_before(NOW).not_valid_after(NOW + timedelta(1))
+    builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
+    builder = builder.add_extension(x509.BasicConstraints(ca=is_authority, path_length=None), critical=True)
     return builder.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM).decode()
