@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -44,13 +45,28 @@ def keys(
     planned = plan(stackfile.load(file.path))
     path = file.path.with_suffix(KEYS_ENDING)
     halves = joined(planned, _hosts(files or ()), read(path), replace or ())
-    path.write_text(dumps(halves), encoding="utf-8")
+    _write_whole(path, dumps(halves))
     ends = sum(len(links) for links in halves.tunnels.values())
     new_console().print(
         f"{near(path)}: {len(halves.validators)} validators, {ends} ends of tunnels, genesis {halves.genesis.time}\n"
         "Commit it; then `pulumi up`, or `diversite rollout` where hosts run already.",
         highlight=False,
     )
+
+
+def _write_whole(path: Path, text: str) -> None:
+    """The new text or the old, whatever happens meanwhile: nobody else has the chain's genesis before a commit."""
+    beside = path.with_name(f".{path.name}.new")
+    with beside.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    beside.replace(path)
+    directory = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
 
 
 def _hosts(files: Iterable[Path]) -> Iterator[HostHalves]:

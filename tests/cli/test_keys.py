@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -98,9 +99,34 @@ def test_a_new_key_needs_its_word(
     assert len(changed) == 3
 
 
+def test_a_write_that_fails_leaves_the_file_as_it_was(
+    stack: Path,
+    venue: Plan,
+    files: Callable[[Mapping[str, HostHalves]], list[str]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """On a full disk the only copy of what the chain began with is still there; with room, nothing stands beside it."""
+    run(str(stack), *files(hosts_of(venue)))
+    path = stack.with_suffix(".keys.yaml")
+    before = path.read_text()
+    again = (*files({"validator-par": hosts_of(venue, "again")["validator-par"]}), "--replace", "validator-par")
+    with monkeypatch.context() as full:
+        full.setattr(os, "fsync", _no_space)
+        with pytest.raises(OSError, match="no space left"):
+            run(str(stack), *again)
+    assert path.read_text() == before
+    run(str(stack), *again)
+    assert path.read_text() != before
+    assert not list(stack.parent.glob("*.new")) + list(stack.parent.glob(".*"))
+
+
 def test_a_keys_file_is_no_topology(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """It stands beside the stack files, and is not listed among them."""
     for name in ("europe.yaml", "europe.keys.yaml", "Pulumi.europe.yaml"):
         (tmp_path / name).write_text(STACK)
     monkeypatch.setattr(sys.modules["cli.stacks"], "STACKS", tmp_path)
     assert topologies() == ("europe",)
+
+
+def _no_space(_: int) -> None:
+    raise OSError("no space left")
