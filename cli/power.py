@@ -41,18 +41,23 @@ class Asked:
 
         if name in self.keys:
             return self.keys[name]
-        if name in self.way.powers():
+        if name in self.keys.values() or name in self.way.powers():
             return name
         raise DiversiteError(f"validator {name}: its public key is not known{did_you_mean(name, self.keys)}")
 
-    def planned_power(self, name: str) -> int:
-        """What the stack file gives a validator; 0 where it has none of that name."""
+    def wanted_power(self, name: str) -> int:
+        """What is asked for, else what the stack file gives; DiversiteError where it has none of that name or key."""
+        if self.to is not None:
+            return self.to
         host = self.host_of(name)
-        return host.voting_power if host else 0
+        if host is None:
+            raise DiversiteError(f"validator {name} is not in the stack file: say with --to what becomes of its power")
+        return host.voting_power
 
     def host_of(self, name: str) -> Host | None:
-        """The validator's host."""
-        return next((host for host in self.planned.of_role("validator") if host.key == name), None)
+        """The host of a validator, named by its key in the topology or by its public key; None where there is none."""
+        key = self.key_of(name)
+        return next((host for host in self.planned.of_role("validator") if self.keys.get(host.key) == key), None)
 
 
 def power(
@@ -95,7 +100,7 @@ def _change(asked: Asked, validators: Sequence[str], operator: Path, console: Co
     signer = read_key(operator)
     require_known(signer, asked.planned)
     for name in validators:
-        key, wanted = asked.key_of(name), asked.planned_power(name) if asked.to is None else asked.to
+        key, wanted = asked.key_of(name), asked.wanted_power(name)
         before = asked.way.powers().get(key, 0)
         if wanted == before:
             console.print(f"{name}: has {before:,} already", highlight=False)

@@ -131,6 +131,27 @@ def test_power_is_taken_by_name_or_by_key(run: Callable[..., Result], engine: En
     assert not {key, STRANGER} & set(engine.powers)
 
 
+def test_a_public_key_means_the_validator_that_has_it(run: Callable[..., Result], engine: Engine, venue: Plan) -> None:
+    """A key stands for its name: without --to a live validator keeps the stack file's power, and is not taken out."""
+    key = whole(venue).validators["par"].public_key
+    before = dict(engine.powers)
+    assert "already" in run(key).output
+    engine.powers[key] -= 1
+    engine.site = "par"
+    assert run(key).exit_code == 0
+    assert engine.powers == before
+
+
+def test_who_has_no_name_gets_what_is_said(run: Callable[..., Result], engine: Engine) -> None:
+    """The stack file says nothing of a key that left it, so nothing is taken for granted."""
+    engine.powers[STRANGER] = 7
+    with pytest.raises(DiversiteError, match="is not in the stack file: say with --to"):
+        run(STRANGER)
+    assert engine.powers[STRANGER] == 7
+    assert run(STRANGER, "--to", "0").exit_code == 0
+    assert STRANGER not in engine.powers
+
+
 def test_who_does_not_follow_gets_no_power(run: Callable[..., Result], engine: Engine, venue: Plan) -> None:
     """Neither while its engine catches up, nor where another engine is asked, which cannot know."""
     del engine.powers[whole(venue).validators["nbg"].public_key]
