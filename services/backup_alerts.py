@@ -13,7 +13,7 @@ def alerts(store: StorePlan) -> tuple[Alert, ...]:
     """What a monitor evaluates for a store that has backups."""
     if store.backup_site is None:
         return ()
-    return (_archive(store), _backup(store))
+    return (_archive(store), _backup(store), _damaged(store))
 
 
 def _archive(store: StorePlan) -> Alert:
@@ -36,6 +36,19 @@ def _backup(store: StorePlan) -> Alert:
         expression=f"time() - ({newest}) > {old}",
         hold_seconds=60,
         severity="warning",
-        summary=f"{store.name} has no backup that is younger than {old} s.",
+        summary=f"{store.name} has no good backup that is younger than {old} s.",
         action="Read the log of the keeper that takes them: a restore would have to replay all the log since.",
+    )
+
+
+def _damaged(store: StorePlan) -> Alert:
+    days = store.backup.full_kept * store.backup.full_seconds // 86_400
+    return Alert(
+        name=f"StoreBackupDamaged-{store.name}",
+        expression=f'max(keeper_backup_damaged{{store="{store.name}"}}) > 0',
+        hold_seconds=10,
+        severity="critical",
+        summary=f"Pages of {store.name} were damaged in the database when its newest backup was taken.",
+        action="Let `pgbackrest info --set LABEL` name the files, and move the primary to a member without it: "
+        f"the last good backup is removed after {days} days.",
     )

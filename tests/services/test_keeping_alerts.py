@@ -48,6 +48,7 @@ EXAMPLES = {
     "EtcdWithoutLeader-ledger": _one("etcd_server_has_leader", HEL, "0x60", "1x60"),
     "StoreArchiveWaits-ledger": _one("keeper_archive_waiting_seconds", FRA, "200x60", "100x60", store="ledger"),
     "StoreBackupOld-ledger": _one("keeper_backup_timestamp_seconds", HEL, "-9000x60", "0x60", store="ledger"),
+    "StoreBackupDamaged-ledger": _one("keeper_backup_damaged", HEL, "1x60", "0x60", store="ledger"),
     "EngineWithoutWorker-perp": Example(
         _pair("passive_working", "0x60", "0x60", **ENGINE), _pair("passive_working", "1x60", "0x60", **ENGINE)
     ),

@@ -28,7 +28,8 @@ class Metrics:
         self.registry = CollectorRegistry()
         self._store = store
         self.waiting = self._gauge("keeper_archive_waiting_seconds", "How long the log has waited to be archived")
-        self.backup = self._gauge("keeper_backup_timestamp_seconds", "When the newest backup ended")
+        self.backup = self._gauge("keeper_backup_timestamp_seconds", "When the newest good backup ended")
+        self.damaged = self._gauge("keeper_backup_damaged", "1 while pages in the newest backup are damaged")
         self.leads = self._gauge("keeper_leads_etcd", "1 while this member leads etcd")
 
     def _gauge(self, name: str, says: str) -> Gauge:
@@ -79,7 +80,8 @@ def _look(leaders: Leaders, settings: Settings, metrics: Metrics) -> None:
 
 def _back_up(taker: Taker, metrics: Metrics) -> None:
     found = taker.look()
-    metrics.set(metrics.backup, found.newest_at if found else None)
+    metrics.set(metrics.backup, found.good_at if found else None)
+    metrics.set(metrics.damaged, float(found.damaged) if found else None)
 
 
 def _repeat(look: Callable[[], None], seconds: float, stop: threading.Event) -> None:
