@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,6 +16,9 @@ from services import pgbackrest
 from services.patroni import BINARIES
 from services.service import Paths
 
+LOG, BACKUPS = "archive", "backup"
+"""pgBackRest's own names in a repository. Whoever restores waits for the second, and takes the first for whole then."""
+UNFINISHED = "*.pgbackrest.tmp"
 ARCHIVED_SECONDS_MAX = 60.0
 BACKED_UP_SECONDS_MAX = 120.0
 BUSY = 50
@@ -55,25 +59,43 @@ def archive(keepers: Keepers) -> str:
 
 
 def copy_out(keepers: Keepers, directory: Path) -> None:
-    """Copy the repository to a new directory of this machine."""
+    """Copy the repository to a new directory of this machine, which is there only once all is copied.
+
+    The keeper goes on meanwhile. So the list of backups comes before the backups in it, and these before their log.
+    """
     if directory.exists():
         raise LabError(f"{directory} is there already; name a directory that is not")
-    shutil.copytree(_place(world.require(keepers.lab), _keeper_of(keepers)), directory, symlinks=True)
+    place = _place(world.require(keepers.lab), _keeper_of(keepers))
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=directory.parent, prefix=f".{directory.name}-") as beside:
+        part = Path(beside) / directory.name
+        for listed in sorted((place / BACKUPS).glob("*/backup.info*")):
+            target = part / listed.relative_to(place)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(listed, target)
+        _copy(place / BACKUPS, part / BACKUPS, "backup.info*")
+        _copy(place / LOG, part / LOG)
+        part.rename(directory)
 
 
 def put_in(keepers: Keepers, directory: Path) -> None:
-    """Put a repository that was copied out where a fresh lab keeps its own, of which it has none yet."""
+    """Put a repository that was copied out where a fresh lab keeps its own, of which it has none yet.
+
+    Its primary begins as soon as it sees a backup: the log is whole by then, and the backups appear at once.
+    """
     host = _keeper_of(keepers)
     place = _place(world.require(keepers.lab), host)
-    if (place / "backup").exists():
+    if (place / BACKUPS).exists():
         raise LabError(f"host {host} has backups of its own; a restore begins with a lab that was not there")
-    shutil.copytree(directory, place, symlinks=True, dirs_exist_ok=True)
+    _copy(directory / LOG, place / LOG)
+    _copy(directory / BACKUPS, place / f"{BACKUPS}.part")
+    (place / f"{BACKUPS}.part").rename(place / BACKUPS)
 
 
 def require(directory: Path, plan: Plan) -> None:
     """LabError where a directory holds no backup of a venue's store."""
     for store in plan.keepings.stores:
-        if not (directory / "backup" / store / "backup.info").is_file():
+        if not (directory / BACKUPS / store / "backup.info").is_file():
             raise LabError(f"{directory} has no backup of store {store}; `diversite backup STACK --to` makes one")
 
 
@@ -90,6 +112,11 @@ def _paths(host: str) -> Paths:
 
 def _place(found: World, host: str) -> Path:
     return found.seen(Path(_paths(host).data)) / "repository"
+
+
+def _copy(source: Path, target: Path, *left_out: str) -> None:
+    ignored = shutil.ignore_patterns(UNFINISHED, *left_out)
+    shutil.copytree(source, target, symlinks=True, dirs_exist_ok=True, ignore=ignored)
 
 
 def _ask(keepers: Keepers, host: str, query: str) -> str:
