@@ -2,7 +2,6 @@
 
     members(plan)             the hosts that have one
     problems_of(host, text)   what keeps a text from being the certificate of a host
-    added(before, told)       those of a host that has a new one
 
 Others believe such a certificate as it stands. One that could vouch for another, or names another host, is refused
 here: whoever gave it could speak for a host that is not its own.
@@ -10,7 +9,7 @@ here: whoever gave it could speak for a host that is not its own.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Annotated
 
 from pydantic import Field, StringConstraints
@@ -24,20 +23,12 @@ _PEM = r"-----BEGIN CERTIFICATE-----\n(?:[A-Za-z0-9+/=]{1,64}\n)+-----END CERTIF
 Certificate = Annotated[str, StringConstraints(pattern=f"^{_PEM}$", max_length=CHARACTERS_MAX)]
 """PEM, and nothing beside it."""
 Certificates = Annotated[tuple[Certificate, ...], Field(strict=False, min_length=1, max_length=2)]
-"""The one that a host shows; while its key changes, the old one and the new one."""
+"""The one in use; while a host's key changes, also the next one."""
 
 
 def members(plan: Plan) -> list[str]:
     """The hosts that have a certificate."""
     return [host.name for host in plan.hosts.values() if host.role in ROLES]
-
-
-def added(before: Sequence[str], told: str) -> tuple[str, ...]:
-    """What is believed of a host that tells a new certificate: the newest before and this one, or it alone once it is
-    the newest already.
-    """
-    newest = before[-1] if before else told
-    return (told,) if newest == told else (newest, told)
 
 
 def problems_of(host: Host, text: str) -> Iterator[str]:

@@ -61,7 +61,7 @@ class PublicHalves(Part):
     """The WireGuard key of each link's end, by site and then by the link's name."""
     certificates: dict[str, Certificates] = Field(default_factory=dict)
     """PEM of each member of a store, a queue or an active-passive engine, by the host's name; of a member whose key
-    changes, the old one and the new one (docs/runbooks/certificates.md)."""
+    changes, the one in use and the next one (docs/runbooks/certificates.md)."""
 
 
 class HostHalves(Part):
@@ -77,7 +77,14 @@ class HostHalves(Part):
     tunnels: dict[str, Key] | None = None
     """Of a gateway, by the link's name."""
     certificate: Certificate | None = None
-    """Of a member of a store, a queue or an active-passive engine."""
+    """Of a member of a store, a queue or an active-passive engine: the one in use."""
+    next: Certificate | None = None
+    """Of a member whose key changes: the one that it will use."""
+
+    @property
+    def shown(self) -> tuple[str, ...]:
+        """What is believed of a member that tells this: its certificate in use, always, and the next one."""
+        return tuple(text for text in (self.certificate, self.next) if text is not None)
 
 
 def load(path: Path, plan: Plan) -> PublicHalves | None:
@@ -213,10 +220,10 @@ def _misfit(plan: Plan, each: HostHalves) -> Iterator[str]:
         yield f"{each.host}: is a host of venue {each.venue}, not of {plan.venue}"
     elif host is None:
         yield f"{each.host}: is no host of the venue{did_you_mean(each.host, plan.hosts)}"
-    elif told != {_TELLS.get(host.role)}:
+    elif told != {_TELLS.get(host.role)} or (each.next is not None and each.certificate is None):
         yield f"{each.host}: tells not what a {host.role} tells; {', '.join(_TELLS)} have public.json"
-    elif each.certificate is not None:
-        yield from certificates.problems_of(host, each.certificate)
+    else:
+        yield from (problem for text in each.shown for problem in certificates.problems_of(host, text))
 
 
 _TELLS = {"validator": "validator", "gateway": "tunnels", **dict.fromkeys(certificates.ROLES, "certificate")}
@@ -228,7 +235,7 @@ def _differs(plan: Plan, before: PublicHalves, now: HostHalves) -> bool:
     if now.validator is not None:
         return before.validators.get(host.key, now.validator) != now.validator
     if now.certificate is not None:
-        return (now.certificate,) != before.certificates.get(now.host, (now.certificate,))
+        return now.shown != before.certificates.get(now.host, now.shown)
     was, tunnels = before.tunnels.get(host.site, {}), now.tunnels or {}
     return any(was.get(link, key) != key for link, key in tunnels.items())
 
@@ -274,8 +281,7 @@ def _merged(
 
 def _shown(plan: Plan, known: Mapping[str, HostHalves], before: PublicHalves | None) -> dict[str, tuple[str, ...]]:
     was = before.certificates if before else {}
-    told = {name: each.certificate for name, each in known.items() if each.certificate is not None}
-    now = {name: certificates.added(was.get(name, ()), text) for name, text in told.items()}
+    now = {name: each.shown for name, each in known.items() if each.shown}
     return _in_order({**was, **now}, certificates.members(plan))
 
 

@@ -26,9 +26,9 @@ OWN = (x509.DNSName(LON), x509.DNSName(str(THERE)), x509.IPAddress(THERE))
 NOW = datetime.now(UTC)
 
 
-def told(certificate: str) -> HostHalves:
-    """What a member of the store tells."""
-    return HostHalves(venue=passive().venue, host=LON, made_at=MADE_AT, certificate=certificate)
+def told(certificate: str | None, following: str | None = None) -> HostHalves:
+    """What a member of the store tells: its certificate in use, and the next one."""
+    return HostHalves(venue=passive().venue, host=LON, made_at=MADE_AT, certificate=certificate, next=following)
 
 
 def new(name: str = LON, address: IPv4Address | None = None) -> str:
@@ -101,13 +101,39 @@ def test_a_changed_certificate_is_refused_until_it_is_meant() -> None:
         keys.joined(passive(), [told(new())], whole(passive()))
 
 
-def test_a_new_certificate_is_believed_beside_the_old_one() -> None:
-    """Nobody is refused while a key changes; once the new one is told again, the old one goes."""
+def test_the_next_certificate_is_believed_beside_the_one_in_use() -> None:
+    """Nobody is refused while a key changes; the old one goes once the host tells that the new one is in use."""
     before, newer = whole(passive()), new()
-    both = keys.joined(passive(), [told(newer)], before, [LON])
-    assert both.certificates[LON] == (*before.certificates[LON], newer)
+    (old,) = before.certificates[LON]
+    both = keys.joined(passive(), [told(old, newer)], before, [LON])
+    assert both.certificates[LON] == (old, newer)
     assert keys.loads(keys.dumps(both)) == both
     assert keys.joined(passive(), [told(newer)], both, [LON]).certificates[LON] == (newer,)
+
+
+def test_what_is_told_again_changes_nothing() -> None:
+    """However often a step is taken, the certificate in use is believed."""
+    before = whole(passive())
+    (old,) = before.certificates[LON]
+    again = told(old, new())
+    both = keys.joined(passive(), [again], before, [LON])
+    assert keys.joined(passive(), [again], both) == both
+    with pytest.raises(TopologyError, match="tells no key that differs"):
+        keys.joined(passive(), [again], both, [LON])
+    other = keys.joined(passive(), [told(old, new())], both, [LON])
+    assert other.certificates[LON][0] == old
+
+
+def test_the_next_certificate_is_as_strictly_read() -> None:
+    """It names the host alone, is another than the one in use, and comes beside one."""
+    (old,) = whole(passive()).certificates[LON]
+    for each, says in (
+        (told(old, new("store-ledger-fra")), "of CN=store-ledger-fra"),
+        (told(old, old), "are the same key"),
+        (told(None, new()), "tells not what a store tells"),
+    ):
+        with pytest.raises(TopologyError, match=says):
+            keys.joined(passive(), [each], whole(passive()), [LON])
 
 
 def _signed(names: Sequence[x509.GeneralName] = OWN, *, is_authority: bool = False) -> str:

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from diversite import certificates, keys
 from services import boot
@@ -122,20 +124,88 @@ def test_a_member_makes_its_key_and_a_certificate_once(tmp_path: Path) -> None:
 
 
 def test_a_member_gets_a_new_key_in_two_steps(tmp_path: Path) -> None:
-    """The new certificate is told while the old one is in use, and taken once others believe it."""
+    """The next certificate is told beside the one in use, and taken once others believe it; told again, all stays."""
     host = Rooted(tmp_path, "passive", MEMBER)
     home = host.path("/var/lib/diversite/member")
     _member(host)
     old = (home / "certificate.pem").read_text()
     _member(host, "--new")
-    (told,) = keys.told(host.path("/var/lib/diversite/public.json").read_text(), "public.json")
-    assert (home / "certificate.pem").read_text() == old != told.certificate
+    newer = (home / "next/certificate.pem").read_text()
+    assert _shown(host) == (old, newer)
     _member(host)
-    assert (home / "next/certificate.pem").read_text() == told.certificate
-    _member(host, "--take")
-    assert (home / "certificate.pem").read_text() == told.certificate
-    (again,) = keys.told(host.path("/var/lib/diversite/public.json").read_text(), "public.json")
-    assert again.certificate == told.certificate
+    assert _shown(host) == (old, newer)
+    assert (home / "certificate.pem").read_text() == old
+    for _ in range(2):
+        _member(host, "--take")
+        assert _shown(host) == (newer,)
+        assert _is_pair(home)
+    assert not (home / "next").exists()
+
+
+def test_a_member_makes_no_second_next_key(tmp_path: Path) -> None:
+    """Others may believe the first one already; who asks again is told what to do."""
+    host = Rooted(tmp_path, "passive", MEMBER)
+    _member(host)
+    _member(host, "--new")
+    before = _shown(host)
+    result = host.run("member", words=("--new",))
+    assert result.returncode != 0
+    assert "member --take; or give it up: remove" in result.stderr
+    _member(host)
+    assert _shown(host) == before
+
+
+@pytest.mark.parametrize("words", [("--take",), (), ("--new",)], ids=str)
+def test_a_key_half_taken_is_taken_whole(words: tuple[str, ...], tmp_path: Path) -> None:
+    """A power cut between key and certificate: whatever runs the script next, a boot too, ends what was begun."""
+    host = Rooted(tmp_path, "passive", MEMBER)
+    home = host.path("/var/lib/diversite/member")
+    _member(host)
+    _member(host, "--new")
+    newer = (home / "next/certificate.pem").read_text()
+    host.stub("mv", 'case "$*" in */next/certificate.pem*) exit 1 ;; *) exec /bin/mv "$@" ;; esac')
+    assert host.run("member", words=("--take",)).returncode != 0
+    assert not _is_pair(home)
+    host.stub("mv", 'exec /bin/mv "$@"')
+    _member(host, *words)
+    assert _is_pair(home)
+    assert _shown(host)[0] == newer
+
+
+def test_a_next_certificate_without_its_key_is_not_taken(tmp_path: Path) -> None:
+    """Whoever removed it alone keeps the pair that is in use."""
+    host = Rooted(tmp_path, "passive", MEMBER)
+    home = host.path("/var/lib/diversite/member")
+    _member(host)
+    _member(host, "--new")
+    (home / "next/key.pem").unlink()
+    _member(host)
+    assert host.run("member", words=("--take",)).returncode != 0
+    assert _is_pair(home)
+
+
+def test_a_next_key_half_made_is_made_anew(tmp_path: Path) -> None:
+    """Without its certificate it was told to nobody."""
+    host = Rooted(tmp_path, "passive", MEMBER)
+    home = host.path("/var/lib/diversite/member")
+    _member(host)
+    (home / "next").mkdir()
+    (home / "next/key.pem").write_text("half")
+    _member(host)
+    assert len(_shown(host)) == 1
+    _member(host, "--new")
+    assert _is_pair(home / "next")
+
+
+def _shown(host: Rooted) -> tuple[str, ...]:
+    (told,) = keys.told(host.path("/var/lib/diversite/public.json").read_text(), "public.json")
+    return told.shown
+
+
+def _is_pair(home: Path) -> bool:
+    """Whether a key and a certificate belong together."""
+    certificate = x509.load_pem_x509_certificate((home / "certificate.pem").read_bytes())
+    return certificate.public_key() == load_pem_private_key((home / "key.pem").read_bytes(), None).public_key()
 
 
 def _member(host: Rooted, *words: str) -> str:
