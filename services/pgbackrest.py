@@ -25,8 +25,10 @@ DATABASE = "patroni"
 """The service beside which it stands: `services.patroni`, which imports this module."""
 USER = "postgres"
 """It reads what PostgreSQL's own account may read."""
-SECRETS = "/etc/diversite/secrets/pgbackrest"
-"""In a cloud: the directory of the credentials of object storage and of the cipher, put there by an operator."""
+SECRETS = f"secrets/{NAME}"
+"""In a cloud, beside the services' own directories: where an operator puts the credentials of object storage and the
+cipher's passphrase. It is on the data disk, since a rollout replaces the root's, and every boot makes it, since pgBackRest
+fails where it is missing, though not where it is empty."""
 MEMBER, KEEPER, SERVER, TRUST = "member.conf", "keeper.conf", "server.conf", "members.pem"
 
 ARCHIVE_SECONDS_MAX = 2
@@ -76,7 +78,7 @@ def keeps(plan: Plan, host: Host, paths: Paths) -> bool:
 
 def command(store: StorePlan, paths: Paths, file: str, *words: str) -> tuple[str, ...]:
     """The program with one of the configurations of a host; `paths` are those of `NAME`."""
-    secrets = (f"--config-include-path={SECRETS}",) if paths.cloud else ()
+    secrets = (f"--config-include-path={beside(paths, SECRETS).data}",) if paths.cloud else ()
     return (NAME, f"--config={paths.etc}/{file}", *secrets, f"--stanza={store.name}", *words)
 
 

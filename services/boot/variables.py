@@ -11,7 +11,7 @@ from diversite.errors import PlanError
 from diversite.plan import Host, Plan
 from diversite.topology import Build
 from diversite.underlay import joined_within, region_of
-from services import wireguard
+from services import pgbackrest, wireguard
 from services.boot import places
 from services.service import Service
 
@@ -28,7 +28,7 @@ def variables(plan: Plan, host: Host, services: Sequence[Service]) -> str:
         "provider": host.provider,
         "region": site.place.region,
         "data_disk": "yes" if host.data_gib else "no",
-        "services": " ".join(service.name for service in services),
+        "homes": " ".join(_homes(services)),
         "packages": " ".join(packages(services)),
         "masked_units": " ".join(places.MASKED_UNITS),
         "release": (host.release or "") if build else "",
@@ -43,6 +43,11 @@ def variables(plan: Plan, host: Host, services: Sequence[Service]) -> str:
         "nameservers": " ".join(places.HETZNER_NAMESERVERS),
     }
     return "".join(f"{name}={shlex.quote(value)}\n" for name, value in known.items())
+
+
+def _homes(services: Sequence[Service]) -> list[str]:
+    names = [service.name for service in services]
+    return [*names, pgbackrest.SECRETS] if pgbackrest.NAME in names else names
 
 
 def _on_backbone(plan: Plan, host: Host) -> bool:
