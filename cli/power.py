@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from diversite.plan import Host, Plan
     from drills.instructing import Way
+    from rollout.monitors import Monitors
 
 COUNTED_SECONDS_MAX = 30.0
 
@@ -34,6 +35,8 @@ class Asked:
     """Base64 public keys by the validator's key in the topology; of those that left too."""
     way: Way
     to: int | None
+    monitors: Monitors | None
+    """Who see which validators sign; None where nobody is asked."""
 
     def key_of(self, name: str) -> str:
         """The public key of a validator, named by its key in the topology or by its public key itself."""
@@ -60,7 +63,7 @@ class Asked:
         return next((host for host in self.planned.of_role("validator") if self.keys.get(host.key) == key), None)
 
 
-def power(
+def power(  # noqa: PLR0913, PLR0917  a parameter an option
     stack: Annotated[str, typer.Argument(help="A stack of the clouds, or a lab: lab, lab-<topology>.")],
     validators: Annotated[
         list[str] | None, typer.Argument(help="Whose power; none: show every validator's.", show_default=False)
@@ -74,6 +77,9 @@ def power(
     through: Annotated[
         str | None, typer.Option(metavar="URL", help="Where an engine answers; a lab finds one by itself.")
     ] = None,
+    prometheus: Annotated[
+        list[str] | None, typer.Option(metavar="URL", help="Where a monitor answers; a lab finds its own by itself.")
+    ] = None,
 ) -> None:
     """Show the chain's voting powers beside the stack file's, or change some by an operator's transaction.
 
@@ -86,7 +92,8 @@ def power(
     wanted, console = target(stack), new_console()
     planned = plan(stackfile.load(wanted.file.path))
     way = _way(wanted, planned, through)
-    asked = Asked(planned=planned, keys=_keys(wanted), way=way, to=to)
+    monitors = _monitors(way, wanted, planned, prometheus or ())
+    asked = Asked(planned=planned, keys=_keys(wanted), way=way, to=to, monitors=monitors)
     if not validators:
         raise typer.Exit(_show(asked, console))
     if operator is None:
@@ -105,11 +112,41 @@ def _change(asked: Asked, validators: Sequence[str], operator: Path, console: Co
         if wanted == before:
             console.print(f"{name}: has {before:,} already", highlight=False)
             continue
-        if before == 0:
-            _require_follows(asked, name)
+        _require_counts(asked, name, before, wanted, console)
         asked.way.send(instruction(asked.planned.venue, signer, key, wanted))
         asked.way.await_power(key, wanted, COUNTED_SECONDS_MAX)
         console.print(f"{name}: {before:,} to {wanted:,}", highlight=False)
+
+
+def _require_counts(asked: Asked, name: str, before: int, wanted: int, console: Console) -> None:
+    """Power given is power that signs, and power taken is not what a block needs."""
+    from diversite.rotation import in_units
+
+    if before == 0 or in_units(wanted) > in_units(before):
+        _require_follows(asked, name)
+    elif wanted < before and asked.monitors:
+        _require_quorum(asked, name, wanted, asked.monitors)
+    elif wanted < before:
+        console.print(
+            f"{name}: whether those that sign now hold more than two thirds after it is not checked; --prometheus URL "
+            "names a monitor that sees it",
+            highlight=False,
+        )
+
+
+def _require_quorum(asked: Asked, name: str, wanted: int, monitors: Monitors) -> None:
+    from rollout.monitors import LOOK_SECONDS_MAX
+
+    silent = monitors.silent(seconds_max=LOOK_SECONDS_MAX)
+    signers = [host.key for host in asked.planned.of_role("validator") if host.name not in silent]
+    after = {**asked.way.powers(), asked.key_of(name): wanted}
+    signing, total = sum(after.get(asked.keys.get(it, ""), 0) for it in signers), sum(after.values())
+    if 3 * signing <= 2 * total:
+        raise DiversiteError(
+            f"validator {name} keeps its power: after it those that sign now ({', '.join(signers) or 'none'}) would "
+            f"hold {signing:,} of {total:,}, and a block needs more than two thirds. Take those first that do not "
+            f"sign: {', '.join(silent) or 'none of the stack file'}"
+        )
 
 
 def _require_follows(asked: Asked, name: str) -> None:
@@ -154,6 +191,16 @@ def _way(wanted: Target, planned: Plan, through: str | None) -> Way:
             "(docs/runbooks/joining.md); that of the validator that joins"
         )
     return Address(through)
+
+
+def _monitors(way: Way, wanted: Target, planned: Plan, prometheus: Sequence[str]) -> Monitors | None:
+    from diversite import ports
+    from rollout.monitors import Monitors
+
+    validators = [host.name for host in planned.of_role("validator")]
+    of_lab = [f"http://{host.address}:{ports.PROMETHEUS}" for host in planned.of_role("monitor")]
+    addresses = of_lab if wanted.is_lab else prometheus
+    return Monitors(validators, addresses, way.fetch) if addresses else None
 
 
 def _keys(wanted: Target) -> dict[str, str]:

@@ -35,20 +35,21 @@ def prometheus(lab: str, host: Host, path: str) -> Any:
 
 def metric(lab: str, host: Host, name: str) -> float:
     """One of an engine's metrics without labels; LabError where it does not answer, or has none of that name."""
-    text = _read(lab, host, ports.ENGINE_HTTP, "/metrics")
+    text = read(lab, host, ports.ENGINE_HTTP, "/metrics")
     for line in text.splitlines():
         if line.startswith(f"{name} "):
             return float(line.split()[1])
     raise LabError(f"{host.name}: its metrics have no {name}")
 
 
-def _ask(lab: str, host: Host, port: int, path: str) -> Any:
-    return json.loads(_read(lab, host, port, path))
-
-
-def _read(lab: str, host: Host, port: int, path: str) -> str:
+def read(lab: str, host: Host, port: int, path: str) -> str:
+    """The body of a host's answer; LabError where it gives none."""
     url = f"http://{host.address}:{port}{path}"
     asked = control.run(lab, host.name, [sys.executable, "-I", "-S", "-c", _ASK, url, str(SECONDS_MAX)])
     if asked.returncode:
         raise LabError(f"{host.name} did not answer {url}: {asked.stderr.strip().splitlines()[-1:]}")
     return asked.stdout
+
+
+def _ask(lab: str, host: Host, port: int, path: str) -> Any:
+    return json.loads(read(lab, host, port, path))

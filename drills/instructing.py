@@ -8,7 +8,9 @@ import urllib.error
 import urllib.request
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
+from urllib.parse import urlsplit
 
+from diversite import ports
 from diversite.errors import DiversiteError, LabError
 from diversite.plan import Host, Plan
 from drills import asking, operator
@@ -21,7 +23,7 @@ class Way(Protocol):
     """How the chain is asked for its voting powers, and told others."""
 
     def powers(self) -> Mapping[str, int]:
-        """Voting power by base64 public key, as an engine has it now."""
+        """Voting power by base64 public key, as an engine has it now; DiversiteError where none is ready."""
         ...
 
     def obstacles(self, host: Host) -> Sequence[str]:
@@ -36,19 +38,29 @@ class Way(Protocol):
         """Wait until the chain counts it; DiversiteError where it does not."""
         ...
 
+    def fetch(self, url: str) -> str:
+        """The body of a monitor's URL; OSError where it does not answer."""
+        ...
+
 
 class _Way:
     """What both ways share."""
 
     def powers(self) -> Mapping[str, int]:
-        """Voting power by base64 public key."""
-        found: Mapping[str, int] = self.status()["validators"]
+        """Voting power by base64 public key; one that is behind tells what was."""
+        told = self.status()
+        if not told["ready"]:
+            raise DiversiteError(
+                f"the engine of {told['site']} is not ready, so its powers may be old: {'; '.join(told['obstacles'])}. "
+                "Ask another one, or wait"
+            )
+        found: Mapping[str, int] = told["validators"]
         return found
 
     def await_power(self, key: str, power: int, seconds_max: float) -> None:
         """Ask until the chain counts it."""
         end = time.monotonic() + seconds_max
-        while self.powers().get(key, 0) != power:
+        while self.status()["validators"].get(key, 0) != power:
             if time.monotonic() > end:
                 raise DiversiteError(f"{key} has not the power of {power} after {seconds_max:.0f} s; ask again")
             time.sleep(POLL_SECONDS)
@@ -78,6 +90,15 @@ class Lab(_Way):
         """By the lab's own network."""
         operator.send(self._lab, self._through(), body)
 
+    def fetch(self, url: str) -> str:
+        """From the monitor's own network."""
+        parts = urlsplit(url)
+        (host,) = (it for it in self._planned.of_role("monitor") if str(it.address) == parts.hostname)
+        try:
+            return asking.read(self._lab, host, parts.port or ports.PROMETHEUS, f"{parts.path}?{parts.query}")
+        except LabError as error:
+            raise OSError(str(error)) from error
+
     def _through(self) -> Host:
         for host in self._planned.of_role("engine"):
             try:
@@ -92,8 +113,7 @@ class Address(_Way):
     """To the engine at a URL, with a way to it held open by whoever asks."""
 
     def __init__(self, url: str) -> None:
-        if not url.startswith(("http://", "https://")):
-            raise DiversiteError(f"{url}: an engine is reached over http or https")
+        _require_http(url)
         self._url = url.rstrip("/")
 
     def status(self) -> Any:
@@ -103,8 +123,11 @@ class Address(_Way):
     def obstacles(self, host: Host) -> Sequence[str]:
         """As the engine tells, if it is the validator's own: another cannot know."""
         told = self.status()
-        if told["site"] != host.site:
-            return [f"{self._url} is the engine of {told['site']}, which cannot tell; name that of {host.site}"]
+        if told.get("rpc") != f"http://{host.address}:{ports.COMETBFT_RPC}":
+            return [
+                f"{self._url} is an engine of {told['site']}, and of another validator or of a release that does not "
+                f"say whose; name that of {host.key} in {host.site}"
+            ]
         return [str(it) for it in told["obstacles"]]
 
     def send(self, body: str) -> None:
@@ -115,6 +138,12 @@ class Address(_Way):
         if answer["status"] != "acknowledged":
             raise DiversiteError(f"{self._url} did not take the instruction: {answer}")
 
+    def fetch(self, url: str) -> str:
+        """From here, by a way that is open to the monitor too."""
+        _require_http(url)
+        with urllib.request.urlopen(url, timeout=SECONDS_MAX) as answer:  # noqa: S310  checked above
+            return str(answer.read().decode())
+
     def _answer(self, request: urllib.request.Request) -> Any:
         try:
             with urllib.request.urlopen(request, timeout=SECONDS_MAX) as answer:  # noqa: S310  checked above
@@ -123,3 +152,8 @@ class Address(_Way):
             raise DiversiteError(f"{request.full_url} refuses: {error.read().decode(errors='replace')}") from None
         except (OSError, ValueError) as error:
             raise DiversiteError(f"{request.full_url} does not answer as an engine: {error}") from error
+
+
+def _require_http(url: str) -> None:
+    if not url.startswith(("http://", "https://")):
+        raise DiversiteError(f"{url}: is reached over http or https")

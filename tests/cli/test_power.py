@@ -17,9 +17,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from typer.testing import CliRunner, Result
 
 from cli.main import app
-from diversite import keys, stackfile
+from diversite import keys, ports, stackfile
 from diversite.errors import DiversiteError
-from diversite.plan import Plan, plan
+from diversite.plan import Host, Plan, plan
+from rollout.monitors import HEIGHT
 from tests.diversite.test_keys import public, whole
 from workloads.engine import orders
 from workloads.engine.orders import Operator
@@ -34,14 +35,35 @@ class Engine:
     """An engine's HTTP, as far as an operator meets it."""
 
     powers: dict[str, int]
+    chain: str
+    hosts: dict[str, Host]
     site: str = "nbg"
+    height: int = 100
     obstacles: list[str] = field(default_factory=list)
     taken: list[Operator] = field(default_factory=list)
     refuses: bool = False
+    silent: tuple[str, ...] = ()
+    """Hosts of validators that sign nothing, as the monitor beside it tells."""
 
     def status(self) -> dict[str, Any]:
         """Where it stands."""
-        return {"site": self.site, "validators": self.powers, "obstacles": self.obstacles}
+        self.height += 1
+        return {
+            "site": self.site,
+            "rpc": f"http://{self.hosts[self.site].address}:{ports.COMETBFT_RPC}",
+            "height": self.height,
+            "ready": not self.obstacles,
+            "obstacles": self.obstacles,
+            "validators": self.powers,
+        }
+
+    def samples(self, query: str) -> dict[str, Any]:
+        """What a monitor has of one metric of every validator: heights, or the last ones signed."""
+        self.height += 1
+        names = [host.name for host in self.hosts.values()]
+        stands = {name: self.height if HEIGHT in query else self.height * (name not in self.silent) for name in names}
+        result = [{"metric": {"node": name}, "value": [0, str(value)]} for name, value in stands.items()]
+        return {"data": {"result": result}}
 
     def take(self, body: bytes) -> tuple[int, dict[str, Any]]:
         """An instruction, as the state would take it."""
@@ -65,7 +87,8 @@ def venue() -> Plan:
 def engine(venue: Plan) -> Engine:
     """One whose chain began as planned."""
     began = whole(venue).genesis
-    return Engine({it.public_key: it.power for it in began.validators.values()})
+    hosts = {host.key: host for host in venue.of_role("validator")}
+    return Engine({it.public_key: it.power for it in began.validators.values()}, venue.venue, hosts)
 
 
 @pytest.fixture
@@ -156,12 +179,48 @@ def test_who_does_not_follow_gets_no_power(run: Callable[..., Result], engine: E
     """Neither while its engine catches up, nor where another engine is asked, which cannot know."""
     del engine.powers[whole(venue).validators["nbg"].public_key]
     engine.obstacles = ["the validator is catching up"]
-    with pytest.raises(DiversiteError, match=r"no power before it follows the chain: the validator is catching up"):
+    with pytest.raises(DiversiteError, match=r"is not ready, so its powers may be old: the validator is catching up"):
         run("nbg")
     engine.obstacles, engine.site = [], "par"
-    with pytest.raises(DiversiteError, match="is the engine of par, which cannot tell; name that of nbg"):
+    with pytest.raises(DiversiteError, match=r"an engine of par, .*; name that of nbg in nbg"):
         run("nbg")
     assert engine.taken == []
+
+
+def test_more_power_asks_the_validators_own_engine(run: Callable[..., Result], engine: Engine, venue: Plan) -> None:
+    """One that died keeps its share, and gets no more; a difference in the order alone asks nobody."""
+    key = whole(venue).validators["par"].public_key
+    with pytest.raises(DiversiteError, match="validator par gets no power before it follows the chain"):
+        run("par", "--to", str(2 * engine.powers[key]))
+    assert engine.taken == []
+    assert run("par", "--to", str(engine.powers[key] + 1)).exit_code == 0
+
+
+def test_an_engine_that_is_behind_is_not_believed(run: Callable[..., Result], engine: Engine) -> None:
+    """Neither to show what the chain has, nor to change it."""
+    engine.obstacles = ["no block for 3 s or more"]
+    for arguments in ((), ("par", "--to", "0")):
+        with pytest.raises(DiversiteError, match="is not ready, so its powers may be old: no block for 3 s or more"):
+            run(*arguments)
+    assert engine.taken == []
+
+
+def test_power_that_a_block_needs_is_not_taken(
+    run: Callable[..., Result], engine: Engine, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of seven with two that sign nothing, one of the two may go, and none of the five before."""
+    monkeypatch.setattr("rollout.monitors.LOOK_SECONDS_MAX", 0.0)
+    engine.silent = ("validator-par", "validator-sto")
+    with pytest.raises(DiversiteError, match=r"validator hel keeps its power: .* two thirds\. Take those first .*par"):
+        run("hel", "--to", "0", "--prometheus", url)
+    assert engine.taken == []
+    assert run("par", "--to", "0", "--prometheus", url).exit_code == 0
+    assert run("hel", "--to", "0", "--prometheus", url).exit_code == 0
+
+
+def test_what_nobody_sees_is_said(run: Callable[..., Result]) -> None:
+    """Without a monitor power is taken all the same, and it is told what was not looked at."""
+    assert "is not checked; --prometheus URL" in run("par", "--to", "0").output
 
 
 def test_a_refusal_is_told(run: Callable[..., Result], engine: Engine) -> None:
@@ -181,7 +240,10 @@ def test_an_unknown_validator_is_told(run: Callable[..., Result]) -> None:
 def _handler(engine: Engine) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            self._answer(200, engine.status())
+            if self.path.startswith("/api"):
+                self._answer(200, engine.samples(self.path))
+            else:
+                self._answer(200, engine.status())
 
         def do_POST(self) -> None:
             self._answer(*engine.take(self.rfile.read(int(self.headers["Content-Length"]))))

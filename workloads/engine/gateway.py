@@ -245,6 +245,7 @@ class Gateway:
             200,
             {
                 "site": self._settings.site,
+                "rpc": self._settings.rpc,
                 "chain": state.chain if state else None,
                 **_hashes(last),
                 "persisted_height": self._application.persisted_height,

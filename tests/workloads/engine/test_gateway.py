@@ -313,6 +313,7 @@ async def test_hashes_at_a_height_are_comparable(site: Site) -> None:
         "par",
         True,
     )
+    assert whole["rpc"] == "http://127.0.0.1:3", "whose engine it is"
 
 
 async def test_the_book_shows_its_best_levels(site: Site) -> None:
