@@ -1,7 +1,8 @@
 """The other half of `apart`: a preview whole in this process, program and engine together.
 
 The pack and the plugins have processes of their own. Where this one was started anew (`main`) they start before it
-imports what takes time, and do the same meanwhile. Where it was forked (`forked`) so are they, once that is imported.
+imports what takes time, and do the same meanwhile. Where it was forked (`forked`) so are they, once that is imported,
+unless that began threads.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from diversite.errors import OfflineError
-from offline.commands import PACK_NAME, pack_program, plugin_command, plugin_name, plugin_program
-from offline.forks import Forked, Surroundings
+from offline.commands import PACK_NAME, pack_command, pack_program, plugin_command, plugin_name, plugin_program
+from offline.forks import Forked, Surroundings, possible
 from offline.processes import Child, Nursery
 
 if TYPE_CHECKING:
@@ -122,12 +123,16 @@ def _resident(order: Order) -> ResidentPack | None:
 def _fork(nursery: Nursery, order: Order, where: Surroundings, address: str, *, with_pack: bool) -> dict[str, Child]:
     """The children by package, except plugins that are no programs in Python: those start when they are needed.
 
-    All are forked before the first is listened to, which takes a thread.
+    All are forked before the first is listened to, which takes a thread. Where there is one already, of what was
+    imported, they are started anew.
     """
-    project = order.project
-    programs = {package: plugin_program(plugin_command(project, package, address)) for package in project.plugins}
-    programs[PACK] = pack_program(order, address) if with_pack else None
-    processes = {package: Forked(program.run, where) for package, program in programs.items() if program}
+    commands = {package: plugin_command(order.project, package, address) for package in order.project.plugins}
+    found = {package: plugin_program(command) for package, command in commands.items()}
+    commands[PACK], found[PACK] = pack_command(order, address), pack_program(order, address) if with_pack else None
+    programs = {package: program for package, program in found.items() if program}
+    if not possible():
+        return {package: nursery.start(_name(package), commands[package], tells_port=True) for package in programs}
+    processes = {package: Forked(program.run, where) for package, program in programs.items()}
     return {package: nursery.adopt(_name(package), it, tells_port=True) for package, it in processes.items()}
 
 

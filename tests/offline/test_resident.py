@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import fields, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,25 @@ POLICIES = [
 """
 SERVED = "from pulumi_policy import PolicyPack\nfrom pack import *\nPolicyPack(NAME, POLICIES, enforcement_level=LEVEL)"
 
+FORKED = """
+import offline.apart
+def refused(*_):
+    raise AssertionError("the preview was not forked")
+offline.apart._start = refused
+"""
+THREADED = """
+import threading
+import offline.alone
+imported = offline.alone._resident
+def imported_with_thread(order):
+    threading.Thread(target=threading.Event().wait, daemon=True).start()
+    return imported(order)
+def forked(*_):
+    raise AssertionError("a process with threads was forked")
+offline.alone._resident = imported_with_thread
+offline.alone.Forked = forked
+"""
+
 Shown = tuple[ResourceState, Goal | None, ResourceState | None]
 
 
@@ -107,13 +127,22 @@ def test_pack_that_cannot_be_imported(tmp_path: Path) -> None:
 
 def test_preview_forks() -> None:
     """A preview that is forked, with the pack in it, is that of a process started anew, with the pack over the wire."""
-    started = _preview_of_lab("offline.forks.possible = lambda: False")
-    assert started.resources
-    assert replace(_preview_of_lab("assert offline.forks.possible()"), seconds=0.0) == replace(started, seconds=0.0)
+    assert _started().resources
+    assert _preview_of_lab(FORKED) == _started()
+
+
+def test_preview_with_threads_forks_no_more() -> None:
+    """Where what the forked preview imports begins a thread, its children are started, and the preview is the same."""
+    assert _preview_of_lab(FORKED + THREADED) == _started()
+
+
+@cache
+def _started() -> offline.Preview:
+    return _preview_of_lab("offline.forks.possible = lambda: False")
 
 
 def _preview_of_lab(first: str) -> offline.Preview:
-    """In a process of its own, as one that has threads cannot fork."""
+    """In a process of its own, as one that has threads cannot fork; how long it took is left out."""
     code = f"""
 import pickle, sys
 import offline, offline.forks
@@ -123,7 +152,7 @@ sys.stdout.buffer.write(pickle.dumps(found))
 """
     told = subprocess.run([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, check=True).stdout
     preview: offline.Preview = pickle.loads(told)  # noqa: S301 - from our own child
-    return preview
+    return replace(preview, seconds=0.0)
 
 
 def _compare(directory: Path, shown: list[Shown]) -> list[PolicyFinding]:
