@@ -17,6 +17,8 @@ from drills import asking, operator
 
 SECONDS_MAX = 15.0
 POLL_SECONDS = 0.5
+HEIGHTS_UNTIL_COUNTED = 2
+"""A change that block H carries out is that of the validators of block H + 2 (ABCI, FinalizeBlock)."""
 
 
 class Way(Protocol):
@@ -58,11 +60,16 @@ class _Way:
         return found
 
     def await_power(self, key: str, power: int, seconds_max: float) -> None:
-        """Ask until the chain counts it."""
-        end = time.monotonic() + seconds_max
-        while self.status()["validators"].get(key, 0) != power:
+        """Ask until the engine has it, and then until the heights have passed after which CometBFT counts it."""
+        end, counted_at = time.monotonic() + seconds_max, None
+        while True:
+            told = self.status()
+            if counted_at is None and told["validators"].get(key, 0) == power:
+                counted_at = told["height"] + HEIGHTS_UNTIL_COUNTED
+            if counted_at is not None and told["height"] >= counted_at:
+                return
             if time.monotonic() > end:
-                raise DiversiteError(f"{key} has not the power of {power} after {seconds_max:.0f} s; ask again")
+                raise DiversiteError(f"{key}: its power of {power} does not count after {seconds_max:.0f} s; ask again")
             time.sleep(POLL_SECONDS)
 
     def status(self) -> Any:

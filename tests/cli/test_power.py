@@ -41,6 +41,7 @@ class Engine:
     height: int = 100
     obstacles: list[str] = field(default_factory=list)
     taken: list[Operator] = field(default_factory=list)
+    taken_at: int = 0
     refuses: bool = False
     silent: tuple[str, ...] = ()
     """Hosts of validators that sign nothing, as the monitor beside it tells."""
@@ -72,6 +73,7 @@ class Engine:
         if self.refuses or not orders.signature_holds(read):
             return 403, {"status": "refused", "code": "not_authorised"}
         self.taken.append(read)
+        self.taken_at = self.height
         self.powers = {name: it for name, it in {**self.powers, read.validator: read.power}.items() if it}
         return 200, {"status": "acknowledged"}
 
@@ -221,6 +223,12 @@ def test_power_that_a_block_needs_is_not_taken(
 def test_what_nobody_sees_is_said(run: Callable[..., Result]) -> None:
     """Without a monitor power is taken all the same, and it is told what was not looked at."""
     assert "is not checked; --prometheus URL" in run("par", "--to", "0").output
+
+
+def test_a_change_is_waited_for_until_it_counts(run: Callable[..., Result], engine: Engine) -> None:
+    """CometBFT counts it two blocks after the one that has it."""
+    assert run("par", "--to", "0").exit_code == 0
+    assert engine.height >= engine.taken_at + 3
 
 
 def test_a_refusal_is_told(run: Callable[..., Result], engine: Engine) -> None:
