@@ -39,9 +39,11 @@ class Engine:
     hosts: dict[str, Host]
     site: str = "nbg"
     height: int = 100
+    operators: tuple[str, ...] = (PUBLIC,)
     obstacles: list[str] = field(default_factory=list)
     taken: list[Operator] = field(default_factory=list)
     taken_at: int = 0
+    asked_to: int = 0
     refuses: bool = False
     silent: tuple[str, ...] = ()
     """Hosts of validators that sign nothing, as the monitor beside it tells."""
@@ -70,7 +72,10 @@ class Engine:
         """An instruction, as the state would take it."""
         read = orders.decode(body, 1024)
         assert isinstance(read, Operator)
-        if self.refuses or not orders.signature_holds(read):
+        self.asked_to += 1
+        if read.chain != self.chain:
+            return 422, {"status": "refused", "code": "wrong_chain"}
+        if self.refuses or read.operator not in self.operators or not orders.signature_holds(read):
             return 403, {"status": "refused", "code": "not_authorised"}
         self.taken.append(read)
         self.taken_at = self.height
@@ -236,6 +241,22 @@ def test_a_refusal_is_told(run: Callable[..., Result], engine: Engine) -> None:
     engine.refuses = True
     with pytest.raises(DiversiteError, match=r"refuses: .*not_authorised"):
         run("par", "--to", "0")
+
+
+def test_only_the_venues_operators_instruct(run: Callable[..., Result], engine: Engine, tmp_path: Path) -> None:
+    """Another key is refused before anything is sent, and by an engine that began with other operators or elsewhere."""
+    other = tmp_path / "other.key"
+    other.write_text(base64.b64encode(hashlib.sha256(b"somebody").digest()).decode())
+    with pytest.raises(DiversiteError, match="has no operator"):
+        run("par", "--to", "0", "--operator", str(other), operator=False)
+    assert engine.asked_to == 0
+    engine.operators = ()
+    with pytest.raises(DiversiteError, match="not_authorised"):
+        run("par", "--to", "0")
+    engine.operators, engine.chain = (PUBLIC,), "another"
+    with pytest.raises(DiversiteError, match="wrong_chain"):
+        run("par", "--to", "0")
+    assert (engine.asked_to, engine.taken) == (2, [])
 
 
 def test_an_unknown_validator_is_told(run: Callable[..., Result]) -> None:

@@ -149,6 +149,8 @@ def test_an_empty_block_keeps_the_hash(seconds: list[int]) -> None:
         (instruct(action="halt").replace(b'"nonce":1', b'"nonce":2'), Code.NOT_AUTHORISED),
         (instruct(action="halt", chain="other"), Code.WRONG_CHAIN),
         (instruct(action="halt", market="NO-SUCH"), Code.UNKNOWN_MARKET),
+        (instruct(STRANGER, action="power", validator=OPERATOR_KEY, power=1), Code.NOT_AUTHORISED),
+        (instruct(action="power", chain="other", validator=OPERATOR_KEY, power=1), Code.WRONG_CHAIN),
         (instruct(action="power", validator=OPERATOR_KEY, power=0), Code.WRONG_POWER),
         (instruct(action="power", validator=OPERATOR_KEY, power=2**50), Code.ACCEPTED),
         (instruct(action="halt"), Code.ACCEPTED),
