@@ -27,8 +27,8 @@ USER = "postgres"
 """It reads what PostgreSQL's own account may read."""
 SECRETS = f"secrets/{NAME}"
 """In a cloud, beside the services' own directories: where an operator puts the credentials of object storage and the
-cipher's passphrase. It is on the data disk, since a rollout replaces the root's, and every boot makes it: pgBackRest fails
-where it is missing, though not where it is empty."""
+cipher's passphrase. It is on the data disk, since a rollout replaces the root's, and every boot makes it: pgBackRest
+fails where it is missing, though not where it is empty."""
 MEMBER, KEEPER, SERVER, TRUST = "member.conf", "keeper.conf", "server.conf", "members.pem"
 
 ARCHIVE_SECONDS_MAX = 2
