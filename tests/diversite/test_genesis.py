@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,6 +13,7 @@ from diversite.errors import TopologyError
 from diversite.genesis import Genesis
 from diversite.plan import Plan, plan
 from diversite.topology import Market
+from services import cometbft
 from tests.diversite.test_keys import public
 from tests.services.venues import small
 
@@ -109,6 +111,20 @@ def test_what_no_transaction_changes_is_refused(parts: dict[str, Any], says: str
     with pytest.raises(TopologyError, match=says) as refused:
         genesis.require_kept(begun(venue), edited(venue, **parts), "this chain")
     assert "What no transaction changes" in str(refused.value)
+
+
+def test_a_release_with_other_limits_leaves_a_chain_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No stack file has them, so nobody is refused, and every validator gets those that the chain began with."""
+    venue = small()
+    began = begun(venue)
+    for name in ("ORDER_BYTES_MAX", "BLOCK_BYTES_MAX", "EVIDENCE_BLOCKS_MAX", "EVIDENCE_SECONDS_MAX"):
+        monkeypatch.setattr(genesis, name, 2 * getattr(genesis, name))
+    later = begun(venue)
+    assert (later.consensus_params, later.app_state) != (began.consensus_params, began.app_state)
+    assert list(genesis.problems_of(began, venue)) == []
+    kept = json.loads(cometbft.genesis(began))
+    assert kept["consensus_params"]["block"] == began.consensus_params["block"]
+    assert kept["app_state"]["order_bytes_max"] == began.app_state.order_bytes_max
 
 
 def test_a_chain_has_one_name() -> None:
