@@ -106,7 +106,7 @@ def due(found: Repository, seen: Watched, now: float, told: Backups) -> Kind | N
 def too_soon(last: Attempt, found: Repository, seen: Watched, now: float, told: Backups) -> bool:
     """Whether what is due must wait, because a backup was tried just now."""
     if last.failures:
-        return now - last.at < min(RETRY_SECONDS * 2 ** (last.failures - 1), told.incremental_seconds)
+        return now - last.at < min(RETRY_SECONDS << (last.failures - 1), told.incremental_seconds)
     gap = seen.resumed or found.archived[:8] > last.timeline
     return not gap and now - last.at < told.incremental_seconds
 
