@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from diversite import consensus, quorum, rotation
-from diversite.plan import Host
+from diversite.plan import Host, Plan
 from diversite.processing import Interval
 from diversite.standing import Standing, Survey
 
@@ -123,6 +123,11 @@ def resume_seconds(standing: Standing) -> Interval:
     """From the repair of what was lost to the next block."""
     low, high = HEAL_SECONDS if standing.loss.cut or len(standing.islands) > 1 else RESTART_SECONDS
     return Interval(low, high)
+
+
+def settling_seconds(plan: Plan) -> float:
+    """How long routes may go on moving after a link is lost; percentiles of a degraded venue are of the time after."""
+    return (plan.detection.bfd_ms + CONVERGENCE_MS[1]) / 1000
 
 
 def latency(survey: Survey, standing: Standing) -> Percentiles:

@@ -30,6 +30,8 @@ class Instants:
     """The end of the time that is measured: after it, evidence is looked for, and that may take seconds."""
     healed: float
     """Mending began."""
+    settled: float
+    """From here on routes no longer move, and what is measured is the degraded venue and not its way there."""
     resumed: float | None
     """The first block after it; None where none came within the bound."""
     converged: float | None
@@ -266,7 +268,7 @@ def _degraded(
 ) -> list[Line]:
     if rto is None:
         return []
-    within = load.between(lines, instants.broken + rto, instants.held - SETTLING_SECONDS)
+    within = load.between(lines, max(instants.broken + rto, instants.settled), instants.held - SETTLING_SECONDS)
     return [line for line in within if line.fate == "acknowledged" and line.number % entrances in serving]
 
 

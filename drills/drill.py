@@ -15,6 +15,7 @@ from pathlib import Path
 from diversite.errors import LabError
 from diversite.outcome import Outcome, predict
 from diversite.plan import Host, Plan
+from diversite.recovery import settling_seconds
 from drills import load, safety
 from drills.calibration import CALM_SECONDS
 from drills.comparison import Finding, Instants, Measured, Safety, Trip, compare, measure, noticed, rerouted
@@ -32,6 +33,8 @@ from lab.world import wait_until
 POLL_SECONDS = 0.05
 NOTICED_SECONDS_MAX = 18.0
 """A fault of hosts that lasts longer must be noticed: a scrape that may time out, and a turn of the rules."""
+MEASURED_SECONDS_MIN = 3.0
+"""How long a fault lasts at least after routes have settled: percentiles need orders."""
 REROUTES_MAX = 12
 """How many pairs of sites whose way changed are pinged."""
 STARTED_SECONDS_MAX = 30.0
@@ -232,7 +235,9 @@ class Drill:
             height = max(head, self._head())
             healed = fault.heal()
         events.record("healing began", at=healed, height=height)
-        return Instants(broken=broken, held=held, healed=healed, resumed=None, converged=None), height, evidence, trips
+        settled = broken + (settling_seconds(self._plan) if predicted.reroutes else 0.0)
+        instants = Instants(broken=broken, held=held, healed=healed, settled=settled, resumed=None, converged=None)
+        return instants, height, evidence, trips
 
     def _trips(self, predicted: Outcome) -> tuple[Trip, ...]:
         """The round trips between sites whose traffic takes another way, as far as their routers run."""
@@ -308,7 +313,8 @@ class Drill:
             yield rerouted(gathered.trips)
 
     def _hold_seconds(self, fault: Fault) -> float:
-        return max(self._phases.hold_seconds, fault.hold_seconds_min)
+        settled = settling_seconds(self._plan) + MEASURED_SECONDS_MIN
+        return max(self._phases.hold_seconds, fault.hold_seconds_min, settled)
 
     def _seconds(self, fault: Fault) -> float:
         back = max(self._phases.back_seconds, fault.back_seconds_min)

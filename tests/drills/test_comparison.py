@@ -33,7 +33,7 @@ BROKEN, HEALED = 100.0, 115.0
 SAFE = Safety(heights=9, forks=(), missing=(), repeated=(), witnesses=("validator-par",))
 ONE, TWO = ("http://a",), ("http://a", "http://b")
 """Entrances."""
-INSTANTS = Instants(broken=BROKEN, held=HEALED, healed=HEALED, resumed=115.4, converged=118.0)
+INSTANTS = Instants(broken=BROKEN, held=HEALED, healed=HEALED, settled=BROKEN, resumed=115.4, converged=118.0)
 
 
 @pytest.fixture(scope="module")
@@ -189,6 +189,17 @@ def test_an_entrance_that_serves_nobody_is_found(continues: Outcome) -> None:
     for serving in (set(), {0}, {0, 1}):
         found = replace(as_predicted(continues), entrances_serving=frozenset(serving))
         assert wrong(continues, found) == {"entrances"}
+
+
+def test_percentiles_begin_when_routes_have_settled() -> None:
+    """What orders waited while routes moved is in the gap and the recovery, not in the degraded venue's percentiles."""
+    moving = [line(number, BROKEN + 0.5 + number / 10, 0.9) for number in range(10)]
+    after = [line(number, BROKEN + 3 + number / 10, 0.2) for number in range(10, 40)]
+    settled = replace(INSTANTS, settled=BROKEN + 2.4)
+    found = measure([*moving, *after], settled, SAFE, {0}, ONE)
+    assert found.p99_ms == pytest.approx(200)
+    assert found.rto_seconds == pytest.approx(1.4)
+    assert measure([*moving, *after], INSTANTS, SAFE, {0}, ONE).p99_ms == pytest.approx(900)
 
 
 def test_an_entrance_serves_that_acknowledges_in_the_degraded_time() -> None:
