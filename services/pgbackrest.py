@@ -198,7 +198,9 @@ def _repository(here: Here) -> Settings:
 
 def _reach(here: Here, name: str, side: str, file: str) -> dict[str, str | int]:
     """Another member's program and its configuration, by TLS with certificates at both ends."""
+    secrets = {f"{side}-host-config-include-path": beside(here.paths, SECRETS).data} if here.paths.cloud else {}
     return {
+        **secrets,
         f"{side}-host": str(here.plan.hosts[name].address),
         f"{side}-host-type": "tls",
         f"{side}-host-port": ports.PGBACKREST,

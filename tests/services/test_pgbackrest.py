@@ -109,6 +109,16 @@ def test_a_cloud_keeps_backups_in_object_storage(venue: Plan, provider: str, exp
     assert pgbackrest.keeps(venue, venue.hosts[FRA], member.paths)
 
 
+def test_the_others_read_their_own_secrets(venue: Plan) -> None:
+    """A member that is asked for its database wants the cipher's passphrase too, and says so instead of answering."""
+    section = told(pgbackrest.keeper(here(moved(venue, "aws"), FRA, cloud=True)))["ledger"]
+    found = {key: value for key, value in section.items() if key.endswith("-include-path")}
+    assert set(found) == {f"pg{number}-host-config-include-path" for number in (2, 3)}
+    (place,) = set(found.values())
+    assert place.endswith(f"/{pgbackrest.SECRETS}")
+    assert not [key for key in told(pgbackrest.keeper(here(venue, HEL)))["ledger"] if key.endswith("-include-path")]
+
+
 def test_a_store_without_backups_archives_nothing(venue: Plan) -> None:
     """There is nowhere to."""
     store = replace(venue.keepings.stores["ledger"], backup_site=None, repository=None)
