@@ -44,9 +44,9 @@ A recovery time is from the instant at which the fault was whole to the first ac
 to be sent after it. The longest gap is between acknowledgements. Percentiles count from the time at which an order was
 meant to be sent, over the orders of entrances that still serve, once routes no longer move: they are of the degraded
 venue, not of its way there. "Resumes" is from the start of healing to the next block, "whole" to the moment when every
-engine could acknowledge and all books were equal. "Noticed" is from the fault to the first moment at which the condition
-of an alert held, by the word of a monitor that still watches; a fault of
-hosts that lasts 18 s must be noticed.
+engine could acknowledge and all books were equal. "Noticed" is from the fault to the first moment at which the
+condition of an alert held, by the word of a monitor that still watches; a fault of hosts that lasts 18 s must be
+noticed.
 
 Round trips of the links that a fault leaves alone, and how busy the machine is, are sampled all the while. Where a link
 was not the planned one, the repetition is void: it is kept, repeated, and counted.
