@@ -118,7 +118,8 @@ def _untrue(report: Report) -> list[str]:
     """What was not as planned, before the fault and while it lasted."""
     pairs = [(f"{it.a} - {it.b}", it.observed_ms, it.planned_ms) for it in report.untrue_pairs]
     links = [(it.link, it.observed_ms, it.planned_ms) for it in report.fidelity.untrue]
-    return [f"{name} {observed:.1f} ms for {planned:.1f}" for name, observed, planned in [*pairs, *links]]
+    slow = [("the p50 before the fault", report.calm_ms[0] or 0, report.calm_ms_max or 0)] * report.is_slow
+    return [f"{name} {observed:.1f} ms for {planned:.1f}" for name, observed, planned in [*pairs, *links, *slow]]
 
 
 def _tell(reports: Sequence[Report], calm: Outcome, console: Console) -> None:

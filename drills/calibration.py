@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from diversite.outcome import predict
 from diversite.plan import Plan
-from diversite.processing import Interval, Processing
+from diversite.processing import ASSUMED, Interval, Processing
 from diversite.recovery import latency
 from diversite.standing import Survey
 from drills import load
@@ -25,6 +26,8 @@ WINDOW_SECONDS = 6.0
 CALM_SECONDS = SETTLED_SECONDS + WINDOWS * WINDOW_SECONDS
 FEWER_NODES = 0.5
 """With nodes gone, those that stay have more of the cores: a block may take as little as half."""
+SLOWER = 1.25
+"""By how much the middle of six calm seconds may exceed the worst part of the calibration."""
 BLOCK_MS_MAX = 5_000.0
 SOLVED_MS = 0.5
 
@@ -42,6 +45,12 @@ def processing(plan: Plan, lines: Sequence[Line]) -> Processing:
         block_ms=Interval(least, max(middle)),
         slow_block_ms=Interval(least, max(*slow, *middle)),
     )
+
+
+def calm_ms_max(plan: Plan) -> float | None:
+    """The greatest p50 in calm weather of a machine that is still as fast as it was; None where nobody measured it."""
+    calm = predict(plan, []).latency
+    return None if plan.processing == ASSUMED or calm is None else SLOWER * calm.p50_ms.high
 
 
 def _windows(lines: Sequence[Line]) -> list[list[Line]]:

@@ -13,9 +13,6 @@ from drills.drill import Drill, Phases, Report, calm_of
 from drills.faults import Fault
 from drills.observer import Observer
 
-VOID_MAX = 2
-"""How often a repetition is repeated whose lab was not true to the plan."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class Course:
@@ -30,6 +27,8 @@ class Course:
     repeat: int = 1
     seed: int = 7
     """Of the first repetition; each next has one more."""
+    voids_max: int = 2
+    """How often a repetition is repeated whose lab was not true to the plan, or whose machine has become slower."""
 
     def repetitions(self) -> Iterator[tuple[Fault, int]]:
         """Each fault with its seed, all faults once before any comes again."""
@@ -57,7 +56,7 @@ def calibrated(course: Course, directory: Path) -> Course:
 def run(course: Course, directory: Path, on_report: Callable[[Report], None]) -> list[Report]:
     """Write down what is predicted, then drill every repetition; each is reported, and written down, as it ends.
 
-    A void one is reported, kept and repeated, at most VOID_MAX times.
+    A void one is reported, kept and repeated, at most `voids_max` times.
     """
     reports: list[Report] = []
     predicted = _predicted(course)
@@ -65,7 +64,7 @@ def run(course: Course, directory: Path, on_report: Callable[[Report], None]) ->
     with Observer(course.lab, course.plan) as observer:
         drill = Drill(course.lab, course.plan, observer, course.phases)
         for fault, seed in course.repetitions():
-            for _ in range(1 + VOID_MAX):
+            for _ in range(1 + course.voids_max):
                 at = directory / f"{len(reports) + 1:03}-{_as_file_name(fault.name)}"
                 reports.append(_repetition(course, drill, fault, predicted[fault.name], seed, at))
                 on_report(reports[-1])

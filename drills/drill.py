@@ -16,8 +16,7 @@ from diversite.errors import LabError
 from diversite.outcome import Outcome, predict
 from diversite.plan import Host, Plan
 from diversite.recovery import settling_seconds
-from drills import load, safety
-from drills.calibration import CALM_SECONDS
+from drills import calibration, load, safety
 from drills.comparison import Finding, Instants, Measured, Safety, Trip, compare, measure, noticed, rerouted
 from drills.faults import Evidence, Fault
 from drills.fidelity import Fidelity, Sampler
@@ -77,6 +76,8 @@ class Report:
     safety: Safety
     calm_ms: tuple[float | None, float | None]
     """p50 and p99 before the fault."""
+    calm_ms_max: float | None
+    """A greater p50 before the fault says that the machine is not what it was when the model learnt how fast it is."""
     calm_rounds: tuple[int, int]
     """How many heights before the fault were committed in their first round, and how many needed another."""
     pressure: Pressure
@@ -89,8 +90,14 @@ class Report:
 
     @property
     def is_void(self) -> bool:
-        """Whether the repetition says nothing, because the lab was not true to the plan, before it or during."""
-        return bool(self.untrue_pairs or self.fidelity.untrue)
+        """Whether the repetition says nothing: the lab was not true to the plan, or its machine not to the model."""
+        return bool(self.untrue_pairs or self.fidelity.untrue or self.is_slow)
+
+    @property
+    def is_slow(self) -> bool:
+        """Whether the machine had less to give than when it was calibrated, before anything was broken."""
+        measured = self.calm_ms[0]
+        return measured is not None and self.calm_ms_max is not None and measured > self.calm_ms_max
 
     @property
     def bit(self) -> bool:
@@ -132,9 +139,9 @@ class Drill:
 
     def calm(self, seed: int, log: Path) -> list[load.Line]:
         """What becomes of orders while nothing is broken, for as long as a calibration needs."""
-        clients = self._rehearsal.start_load(self._phases.rate, CALM_SECONDS, seed, log)
+        clients = self._rehearsal.start_load(self._phases.rate, calibration.CALM_SECONDS, seed, log)
         try:
-            _await_load(clients, log, self._phases.rate, CALM_SECONDS)
+            _await_load(clients, log, self._phases.rate, calibration.CALM_SECONDS)
         finally:
             clients.kill()
         return load.read(log)
@@ -299,6 +306,7 @@ class Drill:
             evidence=gathered.evidence,
             safety=found,
             calm_ms=(calm["p50_ms"], calm["p99_ms"]),
+            calm_ms_max=calibration.calm_ms_max(self._plan),
             calm_rounds=(0, 0),
             pressure=Pressure.now(),
             fidelity=Fidelity(links=(), pressures=()),

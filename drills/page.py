@@ -49,7 +49,8 @@ condition of an alert held, by the word of a monitor that still watches; a fault
 noticed.
 
 Round trips of the links that a fault leaves alone, and how busy the machine is, are sampled all the while. Where a link
-was not the planned one, the repetition is void: it is kept, repeated, and counted.
+was not the planned one, or clients waited a quarter longer before the fault than when the nodes' pace was measured, the
+repetition is void: it is kept, repeated, and counted.
 
 `remove` needs an operator: a stack file lists operators' public keys (`operators`), and `--operator FILE` names the
 private half of one, base64 of its 32 bytes. `diversite drill` runs it in a lab; the transaction is the venue's own.

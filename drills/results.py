@@ -229,6 +229,11 @@ def _remarks(reports: Iterable[Report]) -> Iterable[str]:
             f"- `{report.fault}`: void: link {it.link} took {it.observed_ms:.1f} ms, planned {it.planned_ms:.1f} ms."
             for it in report.fidelity.untrue
         )
+        if report.is_slow:
+            yield (
+                f"- `{report.fault}`: void: orders took {report.calm_ms[0]:.0f} ms before the fault, "
+                f"{report.calm_ms_max:.0f} ms at most while the machine is what it was."
+            )
         if report.pressure.is_high:
             yield (
                 f"- `{report.fault}`: something waited for a core {report.pressure.share:.0%} of the time, "

@@ -75,3 +75,10 @@ def test_the_gap_grows_with_slow_blocks(four: Plan) -> None:
     assert before is not None
     assert after is not None
     assert after.high - before.high == pytest.approx(0.4)
+
+
+def test_a_machine_is_as_fast_as_it_was_within_a_quarter(four: Plan) -> None:
+    """Only who was measured can become slower."""
+    slow = replace(four, processing=calibration.processing(four, calm(200.0)))
+    assert calibration.calm_ms_max(slow) == pytest.approx(250, abs=2)
+    assert calibration.calm_ms_max(four) is None

@@ -39,7 +39,7 @@ def test_six_faults_lose_nothing(rehearsal: Rehearsal, tmp_path: Path, monkeypat
     monkeypatch.setattr("drills.results.RESULTS", tmp_path)
     began = time.monotonic()
     faults = tuple(parse(text, LAB, rehearsal.plan) for text in (*ANYBODYS, _last(rehearsal.lab)))
-    planned = Course(stack=FOUR, lab=LAB, plan=rehearsal.plan, faults=faults, phases=SHORT)
+    planned = Course(stack=FOUR, lab=LAB, plan=rehearsal.plan, faults=faults, phases=SHORT, voids_max=0)
     directory = course.begin(planned)
     planned = course.calibrated(planned, directory)
     reports = course.run(planned, directory, lambda _: None)

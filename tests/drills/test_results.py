@@ -59,6 +59,7 @@ def report(*, bit: bool = True, missing: tuple[str, ...] = ()) -> Report:
         evidence=(Evidence(what="gateway-par: 1 processes ran, 0 run", bit=bit),),
         safety=Safety(heights=9, forks=(), missing=missing, repeated=(), witnesses=("validator-dub",)),
         calm_ms=(150.0, 240.0),
+        calm_ms_max=None,
         calm_rounds=(58, 2),
         pressure=Pressure(at=1.0, waited_seconds=0.0, share=0.5),
         fidelity=Fidelity(links=(), pressures=(0.5,)),
@@ -161,6 +162,14 @@ def test_a_void_repetition_says_nothing_of_times_and_everything_of_orders() -> N
     assert not passed([slow])
     assert not passed([replace(report(missing=(LOST,)), untrue_pairs=(off,)), report()])
     assert "void: par - hel took 55.0 ms" in results.summary([slow, report()], calm_of(FOUR))
+
+
+def test_a_machine_that_became_slower_voids_the_repetition() -> None:
+    """What clients waited before the fault says whether the model's one machine figure still holds."""
+    slower, as_before = (replace(report(), calm_ms_max=most) for most in (149.0, 150.0))
+    assert slower.is_void
+    assert not as_before.is_void
+    assert "void: orders took 150 ms before the fault, 149 ms at most" in results.summary([slower], calm_of(FOUR))
 
 
 def test_repetitions_are_summed_up_without_the_void_ones(tmp_path: Path) -> None:
