@@ -1,4 +1,4 @@
-"""One lab of four sites, shared by every test that does not end it, and removed without a trace."""
+"""One lab of four sites for the tests of a file, gone without a trace before the next file has the cores to itself."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Checko
     yield from _made(tmp_path / "diversite", monkeypatch)
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def venue(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
     """A copy of the project in which the four sites run."""
     with pytest.MonkeyPatch.context() as monkeypatch:
