@@ -40,8 +40,7 @@ def table(reports: Iterable[Report]) -> Iterator[str]:
     for fault, group in groups.items():
         yield f"| `{fault}` | {_counts(group)} |"
     yield ""
-    yield _recoveries(groups.values())
-    yield ""
+    yield from _recoveries(groups.values())
 
 
 def _by_fault(reports: Iterable[Report]) -> dict[str, list[Report]]:
@@ -69,15 +68,21 @@ def _counts(group: Sequence[Report]) -> str:
     return " | ".join(map(str, (len(_true(group)), len(group) - len(_true(group)), right, bit, *counts, *ends)))
 
 
-def _recoveries(groups: Iterable[Sequence[Report]]) -> str:
-    """How many of all recovery times were inside: from the fault, or from the heal where the venue was to halt."""
+def _recoveries(groups: Iterable[Sequence[Report]]) -> Iterator[str]:
+    """How many recovery times were inside: from the fault, or from the heal where the venue was to halt.
+
+    A fault of which the model foretells the class alone has none.
+    """
     counted, inside = 0, 0
     for group in groups:
         name = "rto_seconds" if group[0].predicted.rto_seconds else "resume_seconds"
-        counted += len(_true(group))
-        inside += _measured(group, name)[1]
-    share = f" ({100 * inside / counted:.1f} %)" if counted else ""
-    return f"{inside} of {counted} measured recovery times were inside their predicted interval{share}."
+        if name in {row.name for row in group[0].predicted.rows()}:
+            counted += len(_true(group))
+            inside += _measured(group, name)[1]
+    if counted:
+        share = 100 * inside / counted
+        yield f"{inside} of {counted} measured recovery times were inside their predicted interval ({share:.1f} %)."
+        yield ""
 
 
 def _measured(group: Sequence[Report], name: str) -> tuple[list[float], int]:

@@ -18,6 +18,7 @@ from drills.course import passed
 from drills.drill import Phases, Report, calm_of
 from drills.early import Warned
 from drills.faults import FAULTS, Evidence
+from drills.faults.fault import class_alone
 from drills.fidelity import Fidelity
 from drills.load import Load, orders_of
 from drills.planted.hunting import Caught
@@ -183,6 +184,13 @@ def test_repetitions_are_summed_up_without_the_void_ones(tmp_path: Path) -> None
     results.write(tmp_path / "versions.json", {"seed": 7, "arguments": {"repeat": 3, "phases": Phases()}, **NOWHERE})
     results.summaries(tmp_path, reports, calm_of(FOUR))
     assert text.strip() in page.page([tmp_path])
+
+
+def test_what_has_no_predicted_recovery_is_not_counted_as_outside() -> None:
+    """A fault of which only the class is foretold says nothing of intervals."""
+    alone = class_alone(report().predicted)
+    told = replace(report(), predicted=alone, findings=compare(alone, report().measured))
+    assert "recovery times" not in "\n".join(repetitions.table([told, told]))
 
 
 def test_a_fault_drilled_once_is_not_summed_up() -> None:
