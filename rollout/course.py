@@ -121,24 +121,32 @@ class Course:
     def _as_it_votes(self) -> Plan:
         """The plan with the power that the chain knows of: a validator that joins has none until an operator gives it.
 
-        Only where the chain's own total says so; a validator that is merely down keeps its power.
+        Only where the chain's own total says so; a validator that is merely down keeps its power. While what monitors
+        tell does not add up they are asked again: one that just began has not seen every validator.
         """
-        total, signers = self.monitors.total_power(), self._signers()
-        if total is None:
-            return self.plan
-        counted, planned = in_units(total), self._units(signers)
-        if counted > planned:
+        planned = self._units(self._signers())
+        self.monitors.wait_until(lambda: self._counted() == planned - self._units(self._unsigned()))
+        counted, waiting = self._counted(), self._unsigned()
+        if counted is not None and counted > planned:
             raise RolloutError(
                 f"the chain counts {counted} units of voting power, the stack file {planned}: what left the stack file "
                 "is down for ever, and counts. `diversite power` shows whose it is; take it first "
                 "(docs/runbooks/joining.md, Leaving)"
             )
-        seen = self.monitors.look()
-        waiting = [name for name in signers if seen[name].signed is None]
         if not waiting or counted != planned - self._units(waiting):
             return self.plan
         self.tell(f"{', '.join(waiting)} has no voting power yet, and is not waited for")
         return without_power(self.plan, waiting)
+
+    def _counted(self) -> int | None:
+        """The units of voting power in the chain's newest block; None where no monitor has seen them."""
+        total = self.monitors.total_power()
+        return None if total is None else in_units(total)
+
+    def _unsigned(self) -> tuple[str, ...]:
+        """Validators that never signed, as far as the monitors know."""
+        seen = self.monitors.look()
+        return tuple(name for name in self._signers() if seen[name].signed is None)
 
     def _refuse_others(self, site: str, others: Collection[str]) -> None:
         if others:

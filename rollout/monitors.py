@@ -23,6 +23,8 @@ SIGN_SECONDS_MAX = 300.0
 LOOK_SECONDS_MAX = 45.0
 """Several turns to propose of a large venue, and several scrapes."""
 POLL_SECONDS = 2.0
+KEPT_SECONDS = 60
+"""For how long a figure counts whose last scrapes failed: one that took too long, on a busy host, empties a query."""
 
 Fetch = Callable[[str], str]
 """The body of a URL; OSError where it does not answer."""
@@ -86,6 +88,15 @@ class Monitors:
         heights, totals = self._newest(HEIGHT), self._newest(TOTAL_POWER)
         return max(((heights.get(name, 0), total) for name, total in totals.items() if total), default=(0, None))[1]
 
+    def wait_until(self, condition: Callable[[], bool], seconds_max: float = LOOK_SECONDS_MAX) -> bool:
+        """Ask again until something that they tell holds; whether it did within that time."""
+        end = self._now() + seconds_max
+        while not condition():
+            if self._now() >= end:
+                return False
+            self._pause(POLL_SECONDS)
+        return True
+
     def _look_until(self, end: float) -> Mapping[str, Signs]:
         while True:
             try:
@@ -112,7 +123,8 @@ class Monitors:
         return found
 
     def _samples(self, address: str, metric: str) -> list[tuple[str, int]]:
-        answer: Any = json.loads(self._fetch(f"{address}/api/v1/query?{urlencode({'query': metric})}"))
+        query = urlencode({"query": f"last_over_time({metric}[{KEPT_SECONDS}s])"})
+        answer: Any = json.loads(self._fetch(f"{address}/api/v1/query?{query}"))
         return [(item["metric"]["node"], int(float(item["value"][1]))) for item in answer["data"]["result"]]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from urllib.parse import parse_qs, urlsplit
@@ -70,7 +71,8 @@ class Chain:
         parts = urlsplit(url)
         if parts.hostname in self.away:
             raise OSError("away")
-        (metric,) = parse_qs(parts.query)["query"]
+        (query,) = parse_qs(parts.query)["query"]
+        (metric,) = re.findall(r"^last_over_time\((\w+)\[60s\]\)$", query)
         return json.dumps({"status": "success", "data": {"resultType": "vector", "result": self._samples(metric)}})
 
     def _samples(self, metric: str) -> list[dict[str, object]]:

@@ -189,6 +189,17 @@ def test_a_validator_that_joins_is_not_waited_for(europe: Plan) -> None:
     assert told[0] == "validator-par has no voting power yet, and is not waited for"
 
 
+def test_a_monitor_that_has_not_seen_everybody_yet_is_asked_again(europe: Plan) -> None:
+    """One that began a moment ago knows no signature of a validator that signs: what it tells does not add up."""
+    hands = Recorder(europe, chain_of(europe))
+    hands.chain.powerless, hands.chain.units = {"validator-par", "validator-dub"}, len(hands.chain.names) - 1
+    hands.chain.clock.at(10, lambda: hands.chain.powerless.discard("validator-dub"))
+    hands.breaks = {"par"}
+    told: list[str] = []
+    assert set(course(europe, hands, told).run()) == set(europe.sites)
+    assert told[0] == "validator-par has no voting power yet, and is not waited for"
+
+
 def test_a_validator_that_is_merely_down_keeps_its_power(europe: Plan) -> None:
     """The monitors have forgotten its signature, and the chain counts it: it is waited for, in vain."""
     hands = Recorder(europe, chain_of(europe, silent=["validator-par"]))

@@ -82,7 +82,7 @@ def test_an_answer_that_is_none_counts_as_no_answer() -> None:
 
 
 def test_queries_are_what_prometheus_takes() -> None:
-    """Each look asks for two series, by the interface of instant queries."""
+    """Each look asks for two series by the interface of instant queries, with what failed scrapes would hide."""
     asked: list[str] = []
 
     def fetch(url: str) -> str:
@@ -91,5 +91,5 @@ def test_queries_are_what_prometheus_takes() -> None:
 
     Monitors(NAMES, ("http://m1:9090/",), fetch).look()
     parts: list[Mapping[str, list[str]]] = [parse_qs(urlsplit(url).query) for url in asked]
-    assert [part["query"] for part in parts] == [[HEIGHT], [SIGNED]]
+    assert [part["query"] for part in parts] == [[f"last_over_time({metric}[60s])"] for metric in (HEIGHT, SIGNED)]
     assert {urlsplit(url).path for url in asked} == {"/api/v1/query"}
