@@ -138,12 +138,21 @@ class Drill:
         self._rehearsal.await_blocks(self._phases.converge_seconds_max)
 
     def calm(self, seed: int, log: Path) -> list[load.Line]:
-        """What becomes of orders while nothing is broken, for as long as a calibration needs."""
+        """What becomes of orders while nothing is broken, for as long as a calibration needs.
+
+        All that looks at the venue during a fault looks at it now as well: it takes its part of the cores.
+        """
+        watch = Watch(self._observer, self._plan.of_role("monitor"))
+        sampler = Sampler(self._observer, self._plan)
         clients = self._rehearsal.start_load(self._phases.rate, calibration.CALM_SECONDS, seed, log)
         try:
+            watch.start()
+            sampler.start()
             _await_load(clients, log, self._phases.rate, calibration.CALM_SECONDS)
         finally:
             clients.kill()
+        watch.stop()
+        sampler.stop()
         return load.read(log)
 
     def run(self, fault: Fault, predicted: Outcome, seed: int, directory: Path) -> Report:
@@ -152,7 +161,7 @@ class Drill:
         untrue = self._untrue_pairs(events)
         fault.prepare()
         first, pressure = self._head(), Pressure.now()
-        sampler = Sampler(self._lab, self._plan, {*fault.names, *fault.links})
+        sampler = Sampler(self._observer, self._plan, {*fault.names, *fault.links})
         with self._load(fault, self._phases.rate, seed, log) as settle:
             events.record("load started", rate=self._phases.rate, seconds=self._seconds(fault), seed=seed, height=first)
             sampler.start()

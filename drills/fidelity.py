@@ -12,10 +12,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from diversite.errors import LabError
-from diversite.plan import LinkPlan, Plan
+from diversite.plan import Host, LinkPlan, Plan
+from drills.observer import Observer
 from drills.pressure import Pressure
-from lab import control
 
 EVERY_SECONDS = 3.0
 PINGS = 3
@@ -61,9 +60,10 @@ class Fidelity:
 class Sampler:
     """Samples in the background, links that are not struck alone."""
 
-    def __init__(self, lab: str, plan: Plan, struck: Collection[str]) -> None:
+    def __init__(self, observer: Observer, plan: Plan, struck: Collection[str] = ()) -> None:
         """`struck` names hosts and links whose round trips the fault changes."""
-        self._lab = lab
+        self._observer = observer
+        self._hosts = plan.hosts
         self._links = [link for link in plan.links.values() if not _is_struck(link, struck)]
         self._trips: dict[str, list[float]] = defaultdict(list)
         self._pressures: list[float] = []
@@ -90,12 +90,12 @@ class Sampler:
                 self._trips[link].append(ms)
 
     def _observed(self) -> Mapping[str, float]:
-        pairs = {link.name: (link.a.gateway, str(link.b.address.ip)) for link in self._links}
-        try:
-            trips = control.observed_rtt(self._lab, list(pairs.values()), PINGS)
-        except LabError:  # a host of an untouched link went all the same: its fault says so by itself
-            return {}
-        return {link: trips[pair].p50_ms for link, pair in pairs.items() if trips[pair].answered}
+        targets: dict[Host, list[str]] = defaultdict(list)
+        for link in self._links:
+            targets[self._hosts[link.a.gateway]].append(str(link.b.address.ip))
+        trips = self._observer.round_trips(targets, PINGS)
+        seen = {link.name: trips.get((link.a.gateway, str(link.b.address.ip)), []) for link in self._links}
+        return {link: median(ms) for link, ms in seen.items() if ms}
 
     def _told(self, link: LinkPlan) -> Sampled:
         trips: Sequence[float] = self._trips[link.name]

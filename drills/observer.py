@@ -10,7 +10,7 @@ import json
 import subprocess
 import sys
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from types import TracebackType
@@ -98,16 +98,24 @@ class Observer:
 
     def ask(self, questions: Iterable[tuple[Host, str]]) -> list[Answer]:
         """Ask many hosts at once, each from its own network."""
-        return [
-            future.result(timeout=TIMEOUT_SECONDS * 30) for future in [self._send(host, url) for host, url in questions]
-        ]
+        return _answers([self._send(host, {"url": url}) for host, url in questions])
 
-    def _send(self, host: Host, url: str) -> Future[Answer]:
+    def round_trips(self, targets: Mapping[Host, Sequence[str]], count: int) -> Mapping[tuple[str, str], list[float]]:
+        """Milliseconds from hosts to addresses, all at once, by host name and address; only of answers that came."""
+        answers = _answers([self._send(host, {"addresses": [*to], "count": count}) for host, to in targets.items()])
+        return {
+            (host.name, address): [trip / 1e6 for trip in trips]
+            for host, answer in zip(targets, answers, strict=True)
+            if answer.ok
+            for address, trips in answer.json().items()
+        }
+
+    def _send(self, host: Host, asked: Mapping[str, Any]) -> Future[Answer]:
         future: Future[Answer] = Future()
         with self._writing:
             self._number += 1
             self._pending[self._number] = future
-            question = {"id": self._number, "host": host.name, "url": url, "timeout_seconds": TIMEOUT_SECONDS}
+            question = {"id": self._number, "host": host.name, "timeout_seconds": TIMEOUT_SECONDS, **asked}
             assert self._agent.stdin is not None  # noqa: S101  # made by PIPE
             try:
                 self._agent.stdin.write(json.dumps(question) + "\n")
@@ -124,6 +132,10 @@ class Observer:
             self._pending.pop(said["id"]).set_result(answer)
         for future in self._pending.values():
             future.set_result(ENDED)
+
+
+def _answers(pending: Iterable[Future[Answer]]) -> list[Answer]:
+    return [future.result(timeout=TIMEOUT_SECONDS * 30) for future in pending]
 
 
 def _hash(answer: Answer, height: int) -> str | None:

@@ -1,4 +1,4 @@
-"""Measures round trips from one host to others; run as a plain script in its network namespace.
+"""Measures round trips from one host to others; run as a plain script in its network namespace, or by the observer.
 
 `ping.py <count> <seconds between> <seconds to wait for an answer> <address>...` prints one JSON object: address to the
 list of round trips in nanoseconds, in the order of sending, absent where no answer came. An answer's time is the
@@ -24,22 +24,30 @@ PAYLOAD = bytes(48)
 def main() -> None:
     """Measure and print."""
     count, between, patience, addresses = int(sys.argv[1]), float(sys.argv[2]), float(sys.argv[3]), sys.argv[4:]
-    print(json.dumps(measure(addresses, count, between, patience)))
+    with opened_socket() as opened:
+        print(json.dumps(measure(opened, addresses, count, between, patience)))
 
 
-def measure(addresses: list[str], count: int, between: float, patience: float) -> dict[str, list[int]]:
+def opened_socket() -> socket.socket:
+    """A socket for echo requests, in the network namespace that its caller is in now; it stays there."""
+    opened = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)
+    opened.setblocking(False)
+    opened.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
+    return opened
+
+
+def measure(
+    opened: socket.socket, addresses: list[str], count: int, between: float, patience: float
+) -> dict[str, list[int]]:
     """Send `count` echo requests to each address, `between` seconds apart, and gather what comes back."""
-    with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP) as opened:
-        opened.setblocking(False)
-        opened.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
-        sent: dict[tuple[str, int], int] = {}
-        trips: dict[tuple[str, int], int] = {}
-        for sequence in range(count + 1):
-            for address in addresses:
-                send(opened, address, sequence, sent)
-            # The first request also finds the neighbours' hardware addresses, so it is awaited and not counted.
-            gather(opened, sent, trips, between if sequence else patience, until_complete=sequence == 0)
-        gather(opened, sent, trips, patience, until_complete=True)
+    sent: dict[tuple[str, int], int] = {}
+    trips: dict[tuple[str, int], int] = {}
+    for sequence in range(count + 1):
+        for address in addresses:
+            send(opened, address, sequence, sent)
+        # The first request also finds the neighbours' hardware addresses, so it is awaited and not counted.
+        gather(opened, sent, trips, between if sequence else patience, until_complete=sequence == 0)
+    gather(opened, sent, trips, patience, until_complete=True)
     return {address: [trips[address, n] for n in range(1, count + 1) if (address, n) in trips] for address in addresses}
 
 

@@ -19,6 +19,11 @@ import json, sys
 questions = []
 for line in sys.stdin:
     asked = json.loads(line)
+    if "addresses" in asked:
+        trips = {address: [2_000_000] * asked["count"] for address in asked["addresses"] if address[0] == "1"}
+        answer = {"status": 200, "body": json.dumps(trips)} if trips else {"error": "no such network"}
+        print(json.dumps({"id": asked["id"], **answer}), flush=True)
+        continue
     if asked["url"].endswith("/last"):
         sys.exit()
     questions.append(asked)
@@ -62,6 +67,13 @@ def test_an_agent_that_ends_answers_every_question(watching: Observer) -> None:
         (False, "the observer inside the lab ended"),
         (False, "the observer inside the lab ended"),
     ]
+
+
+def test_round_trips_are_told_by_host_and_address(watching: Observer) -> None:
+    """In milliseconds; a host that is gone has none."""
+    here, gone = europe().of_role("engine")[:2]
+    found = watching.round_trips({here: ["10.0.0.1", "10.0.0.2"], gone: ["2.0.0.1"]}, 3)
+    assert found == {(here.name, "10.0.0.1"): [2.0] * 3, (here.name, "10.0.0.2"): [2.0] * 3}
 
 
 @pytest.mark.parametrize(
