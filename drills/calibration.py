@@ -20,14 +20,14 @@ from drills.load import Line
 
 SETTLED_SECONDS = 4.0
 """The first orders warm up connections, and do not count."""
-WINDOWS = 4
-WINDOW_SECONDS = 6.0
-"""Parts of the calm: the machine is as fast as in the best of them and as slow as in the worst."""
-CALM_SECONDS = SETTLED_SECONDS + WINDOWS * WINDOW_SECONDS
+WINDOW_SECONDS = 4.0
+"""Parts of the calm, one from each second on, about as long as the shortest faults are measured: the machine is as fast
+as in the best of them and as slow as in the worst."""
+CALM_SECONDS = SETTLED_SECONDS + 24.0
 FEWER_NODES = 0.5
 """With nodes gone, those that stay have more of the cores: a block may take as little as half."""
 SLOWER = 1.25
-"""By how much the middle of six calm seconds may exceed the worst part of the calibration."""
+"""By how much the middle of a few calm seconds may exceed the worst part of the calibration."""
 BLOCK_MS_MAX = 5_000.0
 SOLVED_MS = 0.5
 
@@ -55,12 +55,9 @@ def calm_ms_max(plan: Plan) -> float | None:
 
 def _windows(lines: Sequence[Line]) -> list[list[Line]]:
     """The orders by the part of the calm in which they were meant to be sent, those of the first seconds left out."""
-    begun = min((line.intended_seconds for line in lines), default=0.0) + SETTLED_SECONDS
-    windows: list[list[Line]] = [[] for _ in range(WINDOWS)]
-    for line in lines:
-        if (since := line.intended_seconds - begun) >= 0:
-            windows[min(int(since / WINDOW_SECONDS), WINDOWS - 1)].append(line)
-    return windows
+    began = min((line.intended_seconds for line in lines), default=0.0)
+    starts = range(round(SETTLED_SECONDS), round(CALM_SECONDS - WINDOW_SECONDS) + 1)
+    return [[line for line in lines if 0 <= line.intended_seconds - began - it < WINDOW_SECONDS] for it in starts]
 
 
 def _solved(plan: Plan, percent: int, lines: Sequence[Line]) -> float:
