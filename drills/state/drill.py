@@ -94,14 +94,16 @@ def run(keepers: Keepers, kind: type[StateFault], seed: int, log: Path) -> Repor
 
 def violations(keepers: Keepers, lines: Sequence[load.Line]) -> tuple[str, ...]:
     """What is wrong with what is left."""
-    wait_until(keepers.is_settled, SETTLED_SECONDS_MAX, 0.2)
+    settled = wait_until(keepers.is_settled, SETTLED_SECONDS_MAX, 0.2)
+    apart = f"not every member of {keepers.engine.name} came to the same books within {SETTLED_SECONDS_MAX:.0f} s"
     primary = keepers.primary()
     if primary is None:
         return ("the store has no primary, so its journal could not be read",)
     members = keepers.members()
     copies = {name: keepers.journal(name) for name in keepers.standbys()}
-    journal = keepers.journal(primary)
-    return check(History(lines=lines, journal=journal, copies=copies, members=members))
+    journal, takings = keepers.journal(primary), keepers.takings(primary)
+    found = check(History(lines=lines, journal=journal, copies=copies, members=members, takings=takings))
+    return found if settled else (apart, *found)
 
 
 def recovery(lines: Sequence[load.Line], broken: float, healed: float) -> float | None:

@@ -26,6 +26,16 @@ class Written:
     """Of its orders, in their order."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """When a member took over."""
+
+    epoch: int
+    """Its token: everyone with an older one is fenced from then on."""
+    height: int
+    """Of the last batch before."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Told:
     """What an engine's member says of itself."""
@@ -45,6 +55,8 @@ class History:
     """Of the other members of the store, by host."""
     members: Mapping[str, Told]
     """Of the engine, by host."""
+    takings: Sequence[Taken] = ()
+    """Of the primary."""
 
 
 def check(history: History) -> tuple[str, ...]:
@@ -72,10 +84,13 @@ def _twice(history: History) -> Iterator[str]:
 
 
 def _fenced(history: History) -> Iterator[str]:
-    """Heights follow each other, sequences and epochs never go back."""
+    """Heights follow each other, sequences and epochs never go back; after a taking nobody older writes."""
+    for taken in history.takings:
+        for late in (it for it in history.journal if it.height > taken.height and it.epoch < taken.epoch):
+            yield f"height {late.height} was written with token {late.epoch} after {taken.epoch} had taken over"
     for before, after in pairwise(history.journal):
         if after.epoch < before.epoch:
-            yield f"height {after.height} was written with token {after.epoch} after {before.epoch} had taken over"
+            yield f"height {after.height} has token {after.epoch} after {before.epoch}"
         if after.height != before.height + 1:
             yield f"height {after.height} follows {before.height}"
         if after.sequence <= before.sequence:

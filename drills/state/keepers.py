@@ -12,7 +12,7 @@ from diversite.errors import LabError
 from diversite.keeping import Keepings, PassivePlan, QueuePlan, StorePlan
 from diversite.plan import Plan
 from drills.observer import Observer
-from drills.state.history import Told, Written
+from drills.state.history import Taken, Told, Written
 from lab import control
 from services.patroni import BINARIES, DATABASE, USER
 from workloads.engine import orders
@@ -24,6 +24,7 @@ JOURNAL = (
     "FROM unnest(orders) WITH ORDINALITY AS t(o, n)) "
     "FROM journal WHERE engine = '{engine}' ORDER BY height"
 )
+TAKINGS = "SELECT epoch, height FROM takings WHERE engine = '{engine}' ORDER BY epoch"
 ORDER_BYTES_MAX = 65_536
 
 
@@ -79,13 +80,20 @@ class Keepers:
 
     def journal(self, host: str) -> tuple[Written, ...]:
         """What a member of the store has of the engine's journal, read on that host."""
-        query = JOURNAL.format(engine=self.engine.name)
+        return tuple(map(_written, self._rows(host, JOURNAL)))
+
+    def takings(self, host: str) -> tuple[Taken, ...]:
+        """When members took over, as a member of the store has it."""
+        rows = (line.split("|") for line in self._rows(host, TAKINGS))
+        return tuple(Taken(epoch=int(epoch), height=int(height)) for epoch, height in rows)
+
+    def _rows(self, host: str, query: str) -> list[str]:
         socket = f"/run/lab/hosts/{host}/data/patroni"
         command = [f"{BINARIES}/psql", "-X", "-A", "-t", "-F", "|", "-h", socket, "-U", USER, "-d", DATABASE]
-        told = control.run(self.lab, host, [*command, "-c", query])
+        told = control.run(self.lab, host, [*command, "-c", query.format(engine=self.engine.name)])
         if told.returncode:
             raise LabError(f"host {host}: its journal cannot be read: {told.stderr.strip()[-300:]}")
-        return tuple(_written(line) for line in told.stdout.splitlines() if line)
+        return [line for line in told.stdout.splitlines() if line]
 
     def is_whole(self) -> bool:
         """Whether all members of all three are there."""

@@ -7,6 +7,7 @@ import asyncio
 import logging
 import signal
 import sys
+from asyncio import constants
 from pathlib import Path
 
 from aiohttp import web
@@ -15,6 +16,10 @@ from workloads.passive.gateway import Gateway
 from workloads.passive.lease import Lease
 from workloads.passive.settings import Settings, SettingsError, load_settings
 from workloads.passive.worker import Worker
+
+GOODBYE_SECONDS_MAX = 1.0
+"""How long the end of a TLS connection waits for a peer's last word: 30 s by default, where the peer is silent, and the
+queue's client tries no other server meanwhile."""
 
 
 def main() -> int:
@@ -27,6 +32,7 @@ def main() -> int:
     except SettingsError as error:
         print(error, file=sys.stderr)
         return 2
+    constants.SSL_SHUTDOWN_TIMEOUT = GOODBYE_SECONDS_MAX  # no argument of the queue's client sets it
     return asyncio.run(run(settings))
 
 

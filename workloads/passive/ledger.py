@@ -2,11 +2,12 @@
 
     engine      one row an engine: the fencing token (epoch), the last applied sequence of the queue, the last height
     journal     every batch as it was carried out: whoever follows it has the same books
+    takings     at which height each token took over
     outcomes    the first outcome of every order key, for good
     snapshots   the newest whole states, so that a follower need not read the journal from its beginning
 
-The store makes the tables (`services/templates/ledger.sql.j2`) and owns them. What is in the journal and the outcomes
-can be neither changed nor removed here.
+The store makes the tables (`services/templates/ledger.sql.j2`) and owns them. What is in the journal, the takings
+and the outcomes can be neither changed nor removed here.
 
 A primary of the store confirms only what a standby has too. A connection that breaks in COMMIT leaves it open whether
 the batch is there: whoever goes on reads the ledger first.
@@ -14,6 +15,7 @@ the batch is there: whoever goes on reads the ledger first.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, LiteralString
@@ -24,6 +26,12 @@ from workloads.engine.orders import Code
 from workloads.engine.outcomes import Outcome
 
 SNAPSHOTS_KEPT = 2
+TAKE: LiteralString = (
+    "WITH taken AS (UPDATE engine SET epoch = %s WHERE name = %s AND epoch <= %s "
+    "RETURNING name, epoch, sequence, height), "
+    "noted AS (INSERT INTO takings SELECT name, epoch, height FROM taken ON CONFLICT DO NOTHING) "
+    "SELECT sequence FROM taken"
+)
 
 
 class Fenced(Exception):  # noqa: N818  it is an answer, not a fault
@@ -92,15 +100,23 @@ class Ledger:
 
     async def take(self, token: int) -> int:
         """Fence everyone with an older token; the applied sequence. Fenced where a newer one was there."""
-        query = "UPDATE engine SET epoch = %s WHERE name = %s AND epoch <= %s RETURNING sequence"
         await self._require_standbys()
-        row = await self._one(query, token, self._engine, token)
+        row = await self._one(TAKE, token, self._engine, token)
         if row is None:
             raise Fenced
         return int(row[0])
 
     async def commit(self, token: int, before: int, batch: Batch, outcomes: Sequence[tuple[str, Outcome]]) -> None:
-        """Write a batch and all that it did, if the token is the newest and nothing was applied since `before`."""
+        """Write a batch and all that it did, if the token is the newest and nothing was applied since `before`.
+
+        It is never cancelled: a COMMIT that is told to stop waiting for its standby shows what no standby has. Who ends
+        meanwhile closes the connection, and the database goes on waiting.
+        """
+        writing = asyncio.ensure_future(self._commit(token, before, batch, outcomes))
+        writing.add_done_callback(lambda done: done.cancelled() or done.exception())  # it may outlive who waits for it
+        await asyncio.shield(writing)
+
+    async def _commit(self, token: int, before: int, batch: Batch, outcomes: Sequence[tuple[str, Outcome]]) -> None:
         await self._require_standbys()
         row = (self._engine, batch.height, token, batch.sequence, batch.time_ns, list(batch.orders), batch.state_hash)
         async with self._connection.transaction(), self._connection.cursor() as cursor:

@@ -26,6 +26,12 @@ Unreachable = (NatsError, OSError, TimeoutError)
 """What the client raises where the queue does not answer."""
 FULL = 10077
 """JetStream's error code for a message over the stream's limit (server, errors.json)."""
+NOT_TAKEN = frozenset({10008, 10023, 10054, 10118})
+"""Its codes for what is refused before anybody else is asked: not available, no resources, too large, offline. Others
+may be about a first try with the same key that is still under way."""
+CONSUMER_SECONDS_MAX, CONSUMER_TRIES = 1.0, 5
+"""For minutes after a silent loss the server may place a consumer on the lost member, which never answers; each try is
+placed anew, by chance."""
 
 HEARTBEAT_SECONDS = 5.0
 """Of the consumer; the server wants one where it may not send without end."""
@@ -54,6 +60,7 @@ class Queue:
         self._client = client
         self._stream, self._subject = stream, f"orders.{engine}"
         self._jetstream = client.jetstream(timeout=3)
+        self._consumers = client.jetstream(timeout=CONSUMER_SECONDS_MAX)
         self._subscription: JetStreamContext.PushSubscription | None = None
         self._next = 0
 
@@ -121,7 +128,9 @@ class Queue:
         except APIError as error:
             if error.err_code == FULL:
                 raise QueueFull from None
-            raise NotTaken(str(error)) from None
+            if error.err_code in NOT_TAKEN:
+                raise NotTaken(str(error)) from None
+            raise
         except NoStreamResponseError:
             raise NotTaken("the stream has no leader") from None
         return taken.seq
@@ -191,19 +200,32 @@ class Queue:
     async def _subscribed(self, after: int) -> JetStreamContext.PushSubscription:
         if self._subscription is None or self._next != after + 1:
             await self.rewind()
-            wanted = ConsumerConfig(
-                ack_policy=AckPolicy.NONE,
-                deliver_policy=DeliverPolicy.BY_START_SEQUENCE,
-                opt_start_seq=after + 1,
-                num_replicas=1,
-                mem_storage=True,
-                inactive_threshold=30,
-                flow_control=True,
-                idle_heartbeat=HEARTBEAT_SECONDS,
-            )
-            self._subscription = await self._jetstream.subscribe(self._subject, stream=self._stream, config=wanted)
+            self._subscription = await self._placed(after)
             self._next = after + 1
         return self._subscription
+
+    async def _placed(self, after: int) -> JetStreamContext.PushSubscription:
+        for left in reversed(range(CONSUMER_TRIES)):
+            try:
+                return await self._consumers.subscribe(self._subject, stream=self._stream, config=_consumer(after))
+            except NatsTimeout:
+                if not left:
+                    raise
+        raise AssertionError("the last try returns or raises")
+
+
+def _consumer(after: int) -> ConsumerConfig:
+    """A new one for each try: the client writes into it where messages go."""
+    return ConsumerConfig(
+        ack_policy=AckPolicy.NONE,
+        deliver_policy=DeliverPolicy.BY_START_SEQUENCE,
+        opt_start_seq=after + 1,
+        num_replicas=1,
+        mem_storage=True,
+        inactive_threshold=30,
+        flow_control=True,
+        idle_heartbeat=HEARTBEAT_SECONDS,
+    )
 
 
 def context(tls: Tls) -> ssl.SSLContext:

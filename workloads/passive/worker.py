@@ -223,7 +223,10 @@ class Worker:
 
     async def _new(self, ledger: Ledger, found: list[bytes]) -> list[bytes]:
         """The orders without an outcome: the queue's own memory of what it had is two minutes long."""
-        by_identity = {identity: order for order in found if (identity := _identity(order, self._settings))}
+        by_identity: dict[str, bytes] = {}
+        for order in found:
+            if identity := _identity(order, self._settings):
+                by_identity.setdefault(identity, order)  # the first with a key is the one that counts
         known = await ledger.decided(list(by_identity))
         for identity, outcome in known.items():
             self._on_outcome(identity, outcome)

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from drills.load import Line
-from drills.state.history import History, Told, Written, check
+from drills.state.history import History, Taken, Told, Written, check
 
 
 def batch(height: int, *keys: str, epoch: int = 5) -> Written:
@@ -37,6 +37,7 @@ GOOD = History(
     journal=JOURNAL,
     copies={"store-x": JOURNAL[:2]},
     members={"passive-x": Told(height=3, state_hash="hash 3"), "passive-y": Told(height=2, state_hash="hash 2")},
+    takings=(Taken(epoch=5, height=0), Taken(epoch=9, height=2)),
 )
 PLANTED = {
     "c was confirmed at 3.0 and is nowhere": replace(GOOD, journal=(*JOURNAL[:2], batch(3, epoch=9))),
@@ -44,7 +45,8 @@ PLANTED = {
         GOOD, journal=(batch(1, "b", "a"), *JOURNAL[1:]), lines=GOOD.lines[1:2]
     ),
     "c was carried out 2 times": replace(GOOD, journal=(*JOURNAL, batch(4, "c", epoch=9)), lines=[]),
-    "height 4 was written with token 5 after 9 had taken over": replace(GOOD, journal=(*JOURNAL, batch(4))),
+    "height 4 has token 5 after 9": replace(GOOD, journal=(*JOURNAL, batch(4))),
+    "height 2 was written with token 5 after 9 had taken over": replace(GOOD, takings=(Taken(epoch=9, height=1),)),
     "height 4 follows 2": replace(GOOD, journal=(*JOURNAL[:2], batch(4, "c", epoch=9)), lines=[], members={}),
     "height 3 ends at 20 of the queue, where 20 was reached": replace(
         GOOD, journal=(*JOURNAL[:2], replace(JOURNAL[2], sequence=20))

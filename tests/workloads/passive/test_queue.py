@@ -9,7 +9,9 @@ from typing import cast
 
 import pytest
 from nats.aio.client import Client
-from nats.js.api import ClusterInfo, PeerInfo
+from nats.errors import TimeoutError as NatsTimeout
+from nats.js.api import ClusterInfo, ConsumerConfig, PeerInfo
+from nats.js.errors import APIError
 
 from tests.workloads.passive.conftest import Member
 from workloads.passive.queue import Gap, NotTaken, Queue, QueueBehind, QueueFull
@@ -97,6 +99,47 @@ async def test_a_stream_is_led_from_another_site(cluster: Cluster, moved: str | 
     assert await Queue(cast(Client, cluster), "orders-perp", "perp").lead_elsewhere(sites, "fra") == moved
     subject, wanted = "$JS.API.STREAM.LEADER.STEPDOWN.orders-perp", {"placement": {"preferred": moved}}
     assert cluster.asked == ([(subject, json.dumps(wanted).encode())] if moved else [])
+
+
+class Placing:
+    """A client whose first consumers are placed on a member that never answers, and whose publishing is refused."""
+
+    def __init__(self, silent: int = 0, code: int = 0) -> None:
+        self.silent, self.code = silent, code
+        self.is_connected = True
+        self.configs: list[ConsumerConfig] = []
+
+    def jetstream(self, **_: object) -> Placing:
+        """Itself."""
+        return self
+
+    async def subscribe(self, _: str, *, stream: str, config: ConsumerConfig) -> str:
+        """Where the consumer is, once it is somewhere."""
+        self.configs.append(config)
+        if len(self.configs) <= self.silent:
+            raise NatsTimeout
+        return stream
+
+    async def publish(self, *_: object, **__: object) -> None:
+        """Refused."""
+        raise APIError(code=503, err_code=self.code)
+
+
+async def test_a_consumer_that_nobody_makes_is_asked_for_anew() -> None:
+    """If the server places it on a lost member, another try may find one that answers; at last it is told."""
+    found = Placing(silent=2)
+    await Queue(cast(Client, found), "orders-perp", "perp")._subscribed(0)
+    assert len({id(config) for config in found.configs}) == 3
+    with pytest.raises(NatsTimeout):
+        await Queue(cast(Client, Placing(silent=99)), "orders-perp", "perp")._subscribed(0)
+
+
+async def test_a_first_try_that_is_under_way_is_not_denied() -> None:
+    """If the queue has the key in process, nobody may say that the order is not taken."""
+    with pytest.raises(NotTaken):
+        await Queue(cast(Client, Placing(code=10008)), "orders-perp", "perp").publish("a", b"-")
+    with pytest.raises(APIError):
+        await Queue(cast(Client, Placing(code=10158)), "orders-perp", "perp").publish("a", b"-")
 
 
 async def test_a_stream_that_lost_orders_is_refused(queue: Queue) -> None:
