@@ -39,14 +39,16 @@ def findings(plan: Plan, membership: Membership) -> Iterator[Finding]:
 
 
 def _confirmed(store: StorePlan, membership: Membership) -> Finding:
-    """A write is on the primary and on any `synchronous` standbys, and any member may be primary."""
+    """Any member may be primary, and while others are away one standby is enough: Patroni's strict mode forbids none
+    alone, however many are asked for (its quorum.py, `numsync`).
+    """
     failures = []
     for kind in SEPARATE:
         for domain in membership.all(kind):
             together = sorted(membership.members(domain) & store.members.keys())
-            if len(together) > store.synchronous:
+            if len(together) > 1:
                 says = f"{', '.join(together)} alone can confirm a write, and all of them are in {domain}"
-                failures.append(_failure((domain,), len(together) - store.synchronous, says))
+                failures.append(_failure((domain,), len(together) - 1, says))
         missing = [item.reason for item in membership.unknown_of(kind) if item.member in store.members]
         failures += [_failure((), 1, f"it is not known whether they are apart: {reason}") for reason in missing]
     wish = f"a confirmed write of {store.name} is in two power domains and at two providers"
@@ -82,13 +84,13 @@ def _leaders(plan: Plan, store: StorePlan) -> Finding:
 
 
 def _queue(plan: Plan, queue: QueuePlan) -> Finding:
-    failures = []
+    failures, majority = [], queue.replicas // 2 + 1
     if not queue.sync_always:
         says = "it acknowledges before it syncs: a power cut loses what it acknowledged within two minutes"
         failures.append(_failure((), 1, f"{says}; write sync: always"))
     for site, held in _by_site(queue.members).items():
-        if 2 * held > len(queue.members):
-            says = f"site {site} holds {held} of its {len(queue.members)} members, and a queue needs most of them"
+        if 2 * held > queue.replicas:
+            says = f"site {site} holds {held} of its {len(queue.members)} members, and {majority} replicas acknowledge"
             failures.append(_failure((Domain("site", plan.sites[site].place.id),), held, says))
     wish, margin = f"what queue {queue.name} acknowledges is on disk at two sites", f"{queue.replicas} replicas, synced"
     return _finding(f"queues.{queue.name}", ("queues", queue.name), wish, failures, margin)

@@ -45,10 +45,18 @@ def test_two_members_at_one_provider_are_refused() -> None:
     assert "store-ledger-fra, store-ledger-par alone can confirm a write" in found["stores.ledger"]
 
 
-def test_more_copies_let_members_share() -> None:
-    """With two synchronous standbys a write is on three members: two of them may share a provider."""
+def test_more_copies_do_not_let_members_share() -> None:
+    """However many standbys are asked for, Patroni makes do with one while the others are away."""
     changed = stores(members={"fra": "fra", "par": "par", "hel": "hel"}, synchronous=2)
-    assert "stores.ledger" not in blockers(verdict(**changed))
+    assert "alone can confirm a write" in blockers(verdict(**changed))["stores.ledger"]
+
+
+def test_two_replicas_at_one_site_are_refused() -> None:
+    """If a queue keeps three replicas on five members, two members of one site may acknowledge alone."""
+    members = {"a": "fra", "b": "fra", "c": "par", "d": "hel", "e": "lon"}
+    queue = PASSIVE.queues["orders"].model_copy(update={"members": members, "replicas": 3})
+    told = blockers(verdict(queues={"orders": queue}))["queues.orders"]
+    assert "site fra holds 2 of its 5 members, and 2 replicas acknowledge" in told
 
 
 def test_backups_at_the_primarys_provider_are_refused() -> None:
