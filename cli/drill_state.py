@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.lab.up import borrowed
-from cli.stacks import PROJECT, lab_stack, near
+from cli.stacks import lab_stack, near
 
 if TYPE_CHECKING:
     from drills.state.drill import Report
@@ -32,25 +32,28 @@ def drill_state(
     confirmed order was lost or carried out twice, a fenced member wrote, or a prediction was wrong.
     """
     from cli.console import new_console
+    from drills import results
     from drills.observer import Observer
     from drills.state import faults as known
     from drills.state.drill import run
     from drills.state.keepers import Keepers
+    from drills.state.results import table, write
 
     console = new_console()
     venue, kinds = lab_stack(stack), known.chosen(faults or ())
-    directory = PROJECT / ".state" / "drills" / venue.name
-    directory.mkdir(parents=True, exist_ok=True)
-    passed = True
+    reports: list[Report] = []
     with borrowed(venue, console, keep), Observer(venue.name, venue.plan) as observer:
-        console.print(f"logs of orders in {near(directory)}", soft_wrap=True)
+        directory = results.begin(venue.topology, seed, {"faults": [it.word for it in kinds], "repeat": repeat})
+        console.print(f"results in {near(directory)}", soft_wrap=True)
         keepers = Keepers(venue.name, venue.plan, observer)
-        for number in range(repeat):
-            for kind in kinds:
-                report = run(keepers, kind, seed + number, directory / f"{kind.word}-{seed + number}.jsonl")
-                console.print(told(report), markup=False, highlight=False, soft_wrap=True)
-                passed = passed and report.passed
-    raise typer.Exit(0 if passed else 1)
+        for number, kind in ((number, kind) for number in range(repeat) for kind in kinds):
+            log = directory / f"{len(reports) + 1:03}-{kind.word}.jsonl"
+            reports.append(run(keepers, kind, seed + number, log))
+            console.print(told(reports[-1]), markup=False, highlight=False, soft_wrap=True)
+            write(directory, reports)
+    if repeat > 1:
+        console.print("\n".join(table(reports)), markup=False, highlight=False, soft_wrap=True)
+    raise typer.Exit(0 if all(report.passed for report in reports) else 1)
 
 
 def told(report: Report) -> str:

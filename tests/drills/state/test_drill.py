@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +15,7 @@ from drills.evidence import Evidence
 from drills.load import Line
 from drills.state.drill import Report, recovery
 from drills.state.faults import FAULTS, chosen
+from drills.state.results import write
 from tests.drills.state.test_history import confirmed
 
 
@@ -50,6 +53,19 @@ def test_a_fault_that_did_not_bite_fails() -> None:
     assert "did not bite: store-x: 9 processes ran, 9 run" in told(unharmed)
     assert not report(evidence=()).passed
     assert "nothing shows that it bit" in told(report(evidence=()))
+
+
+def test_repetitions_are_a_row_for_each_fault(tmp_path: Path) -> None:
+    """Silences are spread over those that ended before the healing; what was wrong is counted, not averaged away."""
+    silences = [1.0, 2.0, 4.0, None]
+    reports = [replace(report(), recovery_seconds=seconds, whole_seconds=2.5) for seconds in silences]
+    bad = replace(reports[0], fault="all-off", violations=("x was carried out 2 times",), evidence=())
+    write(tmp_path, [*reports, bad])
+    _, _, first, second = (tmp_path / "repetitions.md").read_text().splitlines()
+    assert [cell.strip() for cell in first.split("|")[2:9]] == ["4", "4", "10.0", "2.0", "4.0", "4.0", "2.5"]
+    assert [cell.strip() for cell in second.split("|")[2:4]] == ["1", "0"]
+    assert second.endswith("| 1 |")
+    assert len(json.loads((tmp_path / "reports.json").read_text())) == 5
 
 
 def at(seconds: float) -> Line:
