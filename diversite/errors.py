@@ -43,6 +43,10 @@ class LabError(DiversiteError):
     """The lab's world refuses or cannot."""
 
 
+class NotWholeError(LabError):
+    """A lab whose venue does not come together: hosts that do not answer, or are not at its head in time."""
+
+
 class OfflineError(DiversiteError):
     """The program asks for something that the offline runner refuses by name."""
 

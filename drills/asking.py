@@ -7,7 +7,7 @@ import sys
 from typing import Any
 
 from diversite import ports
-from diversite.errors import LabError
+from diversite.errors import LabError, NotWholeError
 from diversite.plan import Host
 from lab import control
 
@@ -43,11 +43,11 @@ def metric(lab: str, host: Host, name: str) -> float:
 
 
 def read(lab: str, host: Host, port: int, path: str) -> str:
-    """The body of a host's answer; LabError where it gives none."""
+    """The body of a host's answer; NotWholeError where it gives none."""
     url = f"http://{host.address}:{port}{path}"
     asked = control.run(lab, host.name, [sys.executable, "-I", "-S", "-c", _ASK, url, str(SECONDS_MAX)])
     if asked.returncode:
-        raise LabError(f"{host.name} did not answer {url}: {asked.stderr.strip().splitlines()[-1:]}")
+        raise NotWholeError(f"{host.name} did not answer {url}: {asked.stderr.strip().splitlines()[-1:]}")
     return asked.stdout
 
 

@@ -49,7 +49,7 @@ class Safety:
     missing: tuple[str, ...]
     """Acknowledged orders that a chain looked into does not have."""
     repeated: tuple[str, ...]
-    """Acknowledged orders that were executed more than once."""
+    """Orders that were executed more than once, whether acknowledged or not."""
     witnesses: tuple[str, ...]
     """The validators whose chains were looked into."""
     replayed: int = 0
@@ -84,6 +84,14 @@ class Measured:
     """To the first that fired."""
     entrances_serving: frozenset[int] = frozenset()
     """Numbers of the entrances that acknowledged orders in the degraded time."""
+    asked: int = 0
+    """How many orders were meant to be sent while it was broken: of a venue that nobody asked, silence says nothing."""
+
+    @property
+    def is_safe(self) -> bool:
+        """Whether nothing came about that never may, however busy the machine is."""
+        wrongs = (self.orders_lost, self.orders_duplicated, self.orders_reordered, self.forks, self.unlike_replay)
+        return not any(wrongs)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,6 +145,7 @@ def measure(
         forks=len(safety.forks),
         unlike_replay=len(safety.unlike_replay),
         entrances_serving=entrances_serving(lines, instants, rto, entrances),
+        asked=len(load.between(lines, instants.broken, instants.healed)),
     )
 
 
@@ -185,9 +194,8 @@ def _always(measured: Measured) -> Iterable[Finding]:
         "unlike_replay": measured.unlike_replay,
     }
     yield from (_finding(name, "0", str(count), count == 0) for name, count in never.items())
-    yield _finding(
-        "converges", "yes", "yes" if measured.heal_seconds is not None else "no", measured.heal_seconds is not None
-    )
+    for name, true in {"asked": measured.asked > 0, "converges": measured.heal_seconds is not None}.items():
+        yield _finding(name, "yes", "yes" if true else "no", true)
 
 
 def _row(row: Row, measured: float | None) -> Finding:

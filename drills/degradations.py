@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from statistics import median
 from typing import ClassVar
 
+from diversite.outcome import predict
 from diversite.plan import Host, Plan
 from drills import wires
 from drills.faults.sets import standard_set
@@ -165,9 +166,10 @@ class PeersDrop(Degradation):
             control.kill_host(self.lab, self._gone[-1].name)
 
     def has_failed(self, lines: Sequence[Line], now: float) -> bool:
-        """No order is acknowledged any more."""
+        """No order is acknowledged any more, and those that are gone are why: less than that is a busy machine's."""
         latest = max((line.settled_seconds for line in lines if line.fate == "acknowledged"), default=now)
-        return now - latest > SILENT_SECONDS
+        foretold = predict(self.plan, [], down=[host.name for host in self._gone]).outcome
+        return now - latest > SILENT_SECONDS and foretold != "continues"
 
     def end(self) -> None:
         """Bring them back."""

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from diversite.errors import LabError
+from diversite.errors import LabError, NotWholeError
 from diversite.outcome import Outcome, predict
 from diversite.plan import Host, Plan
 from diversite.recovery import settling_seconds
@@ -228,7 +228,7 @@ class Drill:
         events.record("noticed", alerts=[[it.alert, it.where, it.noticed, it.alarmed] for it in notices])
         resumed = self._await(lambda: self._head() > height)
         events.record("resumed", at=resumed)
-        converged = self._await(self._is_whole)
+        converged = self._await(self._is_whole, since=instants.healed)
         events.record("converged", at=converged)
         instants = replace(instants, resumed=resumed, converged=converged)
         during = tuple(notice for notice in notices if instants.broken <= notice.noticed < instants.healed)
@@ -275,7 +275,7 @@ class Drill:
         absent = self._behind(head)
         witnesses = [host for host in self._witnesses(fault) if host.name not in absent]
         if not witnesses:
-            raise LabError(f"lab {self._lab}: after {fault.name} no validator is at height {head}, the venue's head")
+            raise NotWholeError(f"lab {self._lab}: after {fault.name} no validator is at the venue's head, {head}")
         found = safety.check(self._observer, self._plan, lines, range(first, head + 1), witnesses, absent)
         replayed = self._replay.check(lines, witnesses[0], head)
         found = replace(found, replayed=replayed.height, unlike_replay=replayed.wrong)
@@ -335,7 +335,7 @@ class Drill:
 
     def _seconds(self, fault: Fault) -> float:
         back = max(self._phases.back_seconds, fault.back_seconds_min)
-        return self._phases.calm_seconds + self._hold_seconds(fault) + back
+        return self._phases.calm_seconds + fault.inject_seconds_max + self._hold_seconds(fault) + back
 
     def _head(self) -> int:
         return max((height for height in self._heights() if height is not None), default=0)
@@ -358,9 +358,10 @@ class Drill:
     def _heights(self) -> list[int | None]:
         return [status["height"] if status else None for status in self._observer.statuses().values()]
 
-    def _await(self, condition: Callable[[], bool]) -> float | None:
-        """The instant at which a condition held; None if it did not within the bound."""
-        held = wait_until(condition, self._phases.converge_seconds_max, POLL_SECONDS)
+    def _await(self, condition: Callable[[], bool], since: float | None = None) -> float | None:
+        """The instant at which a condition held; None if it did not within the bound, from an instant (now) on."""
+        passed = 0.0 if since is None else time.monotonic() - since
+        held = wait_until(condition, self._phases.converge_seconds_max - passed, POLL_SECONDS)
         return time.monotonic() if held else None
 
     def _witnesses(self, fault: Fault) -> list[Host]:
@@ -381,6 +382,8 @@ def _await_load(clients: subprocess.Popen[str], log: Path, rate: float, seconds:
 
     if not wait_until(settled, seconds_max, 10 * POLL_SECONDS):
         raise LabError(f"clients in the lab did not end within {seconds_max:.0f} s; {log} has what they wrote")
+    if len(_read(log)) < round(rate * seconds):
+        raise LabError(f"clients in the lab ended after {len(_read(log))} of {round(rate * seconds)} orders; see {log}")
 
 
 def _read(log: Path) -> list[load.Line]:

@@ -17,7 +17,7 @@ from itertools import combinations
 from pathlib import Path
 
 from diversite import ports
-from diversite.errors import LabError
+from diversite.errors import LabError, NotWholeError
 from diversite.plan import Host, Plan
 from drills import load, safety
 from drills.comparison import Safety
@@ -301,7 +301,7 @@ class Rehearsal:
         end = time.monotonic() + seconds_max
         while not condition():
             if time.monotonic() > end:
-                raise LabError(
+                raise NotWholeError(
                     f"lab {self.lab}: waited {seconds_max:.0f} s for {what}. "
                     f"See `diversite lab status {self.lab}` and `diversite lab logs HOST --topology {self.lab}`."
                 )

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from diversite import ports
-from diversite.errors import LabError
+from diversite.errors import NotWholeError
 from diversite.plan import Host, Plan
 from drills.load import Line
 from drills.observer import Observer
@@ -24,7 +24,7 @@ from workloads.engine.settings import parse_app_state
 from workloads.engine.state import State
 
 HEIGHTS_MAX = 30_000
-"""A lab that has run for longer is not replayed: reading its blocks would outlast its drill."""
+"""A lab that has run for longer before its first drill is not replayed, which fails: begin with a new one."""
 HEIGHTS_AT_ONCE = 200
 ATTEMPTS_MAX = 5
 
@@ -34,7 +34,7 @@ class Replayed:
     """What the replay found."""
 
     height: int
-    """Up to which the chain was carried out; 0: it was too long to be."""
+    """Up to which the chain was carried out; 0: it was too long to be, which is `wrong`."""
     wrong: tuple[str, ...]
     """Hashes, orders and books that are not what follows from the blocks."""
 
@@ -51,7 +51,7 @@ class Replay:
     def check(self, lines: Sequence[Line], witness: Host, head: int) -> Replayed:
         """Carry out the blocks up to `head` as one validator has them; compare its hashes, these orders, all books."""
         if head - (self._state.height if self._state else 0) > HEIGHTS_MAX:
-            return Replayed(height=0, wrong=())
+            return Replayed(height=0, wrong=(f"nothing was replayed: {head} heights, and {HEIGHTS_MAX} are the most",))
         state = self._state = self._state or self._genesis(witness)
         wrong = [*self._follow(state, witness, head), *_missing(state, lines), *self._stale(state)]
         return Replayed(height=state.height, wrong=tuple(wrong))
@@ -82,22 +82,32 @@ class Replay:
         engines = self._plan.of_role("engine")
         for market, book in state.books.items():
             url = "http://{}:" + f"{ports.ENGINE_HTTP}/book?market={market}&levels=1"
-            answers = self._observer.ask([(host, url.format(host.address)) for host in engines])
-            for host, answer in zip(engines, answers, strict=True):
-                if not answer.ok or answer.json()["book_hash"] != book.digest().hex():
-                    yield f"{host.name} serves another book of {market} than follows from the blocks"
+            urls = {host.name: url.format(host.address) for host in engines}
+            told = self._answers([(host, urls[host.name]) for host in engines])
+            for name, at in urls.items():
+                if at not in told:
+                    yield f"{name} serves no book of {market}"
+                elif told[at]["book_hash"] != book.digest().hex():
+                    yield f"{name} serves another book of {market} than follows from the blocks"
 
     def _rpc(self, host: Host, paths: Iterable[str]) -> list[Mapping[str, Any]]:
         asked = [(host, f"http://{host.address}:{ports.COMETBFT_RPC}{path}") for path in paths]
+        known = self._answers(asked)
+        if len(known) < len(asked):
+            raise NotWholeError(
+                f"{host.name} answered {len(known)} of {len(asked)} questions for its blocks; is it whole?"
+            )
+        return [known[url]["result"] for _, url in asked]
+
+    def _answers(self, asked: Sequence[tuple[Host, str]]) -> Mapping[str, Mapping[str, Any]]:
+        """What was answered, by URL; what was not is asked again."""
         known: dict[str, Mapping[str, Any]] = {}
         for _ in range(ATTEMPTS_MAX):
             missing = [question for question in asked if question[1] not in known]
             for (_, url), answer in zip(missing, self._observer.ask(missing), strict=True):
                 if answer.ok:
-                    known[url] = answer.json()["result"]
-        if len(known) < len(asked):
-            raise LabError(f"{host.name} answered {len(known)} of {len(asked)} questions for its blocks; is it whole?")
-        return [known[url] for _, url in asked]
+                    known[url] = answer.json()
+        return known
 
 
 def nanoseconds(moment: str) -> int:

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from diversite import ports
-from diversite.errors import LabError
+from diversite.errors import NotWholeError
 from diversite.plan import Host, Plan
 from drills.comparison import Safety
 from drills.load import Line
@@ -38,11 +38,12 @@ def check(  # noqa: PLR0913, PLR0917  what is asked of whom
     """
     books, blocks = _books(observer, plan, heights, absent), _blocks(observer, plan, heights, absent)
     keys = [f"{line.client}/{line.key}" for line in lines if line.fate == "acknowledged"]
+    sent = [f"{line.client}/{line.key}" for line in lines]  # one that nobody answered was tried again somewhere else
     missing, repeated = set[str](), set[str]()
     for witness in witnesses:
         found = _executions(observer, witness, heights)
         missing |= {key for key in keys if not found[key]}
-        repeated |= {key for key in keys if found[key] > 1}
+        repeated |= {key for key in sent if found[key] > 1}
     return Safety(
         heights=len(books),
         forks=(*forks("books", books), *forks("block", blocks)),
@@ -135,5 +136,5 @@ def _ask(observer: Observer, questions: Sequence[tuple[Host, str]]) -> list[Any]
                 answers[question] = answer.json()
     if len(answers) < len(set(questions)):
         host, url = next(question for question in questions if question not in answers)
-        raise LabError(f"{host.name} did not answer {url} in {ATTEMPTS_MAX} attempts; is it at the head again?")
+        raise NotWholeError(f"{host.name} did not answer {url} in {ATTEMPTS_MAX} attempts; is it at the head again?")
     return [answers[question] for question in questions]

@@ -34,7 +34,7 @@ def unmount(world: World, host: str) -> None:
     """Take a host's disk away with all that is on it; what is gone already is no failure."""
     if world.is_mounted(place(host)):
         world.run(["umount", "--lazy", str(place(host))])
-    for image in (_image(world, host), _kept(world, host)):
+    for image in (_image(world, host), _kept(world, host), _captured(world, host)):
         with suppress(OSError):  # a host without a disk
             world.seen(image).unlink()
 
@@ -52,18 +52,18 @@ def sync(world: World, host: str) -> None:
         os.close(descriptor)
 
 
-def cut_power(world: World, host: str) -> int:
-    """Leave of a disk what was on the device at this instant; how many bytes were not. Nothing may run on the host.
-
-    The device's file is copied before its filesystem may write more to it, and the copy takes its place.
-    """
+def capture(world: World, host: str) -> None:
+    """Note what is on a disk's device at this instant, before its filesystem writes more to it; for `cut_power`."""
     require(world, host)
-    image = _image(world, host)
-    copy = image.with_suffix(".cut")
-    world.run(["cp", "--sparse=always", str(image), str(copy)])
+    world.run(["cp", "--sparse=always", str(_image(world, host)), str(_captured(world, host))])
+
+
+def cut_power(world: World, host: str) -> int:
+    """Leave of a disk what was captured; how many bytes were not. Nothing may run on the host."""
+    image, captured = _image(world, host), _captured(world, host)
     _unmount(world, host)
-    lost = _bytes_that_differ(world.seen(image), world.seen(copy))
-    world.run(["mv", str(copy), str(image)])
+    lost = _bytes_that_differ(world.seen(image), world.seen(captured))
+    world.run(["mv", str(captured), str(image)])
     _mount(world, host)
     return lost
 
@@ -151,6 +151,10 @@ def _unmount(world: World, host: str) -> None:
 
 def _image(world: World, host: str) -> Path:
     return world.layout.inside(world.layout.image(host))
+
+
+def _captured(world: World, host: str) -> Path:
+    return _image(world, host).with_suffix(".cut")
 
 
 def _kept(world: World, host: str) -> Path:

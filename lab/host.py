@@ -136,13 +136,6 @@ def refused_packets(world: World, name: str) -> int:
     return sum(part["counter"]["packets"] for rule in rules for part in rule if "counter" in part)
 
 
-def cut_power(world: World, name: str) -> int:
-    """End a host's processes and leave of its disk what was on the device at that instant; how many bytes were not."""
-    disk.require(world, name)
-    end_processes(world, name)
-    return disk.cut_power(world, name)
-
-
 def short_name(prefix: str, *parts: str) -> str:
     """An interface name of at most 15 characters that is the same for the same parts."""
     return prefix + hashlib.blake2b("\0".join(parts).encode(), digest_size=6).hexdigest()

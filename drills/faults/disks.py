@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import time
 from collections.abc import Sequence
 from typing import ClassVar
@@ -23,12 +24,15 @@ COMMITS_MAX = 30
 _SYNC = """
 import os, sys, time
 began = time.monotonic()
-for _ in range(int(sys.argv[2])):
-    with open(sys.argv[1], "wb") as file:
-        file.write(b"x")
-        file.flush()
-        os.fsync(file.fileno())
-os.unlink(sys.argv[1])
+try:
+    for _ in range(int(sys.argv[2])):
+        with open(sys.argv[1], "wb") as file:
+            file.write(b"x")
+            file.flush()
+            os.fsync(file.fileno())
+    os.unlink(sys.argv[1])
+except OSError as error:
+    sys.exit(error.errno)
 print(time.monotonic() - began)
 """
 
@@ -67,9 +71,9 @@ class PowerCut(DiskFault):
         self._kill = Kill(lab, plan, *domains)
 
     def inject(self) -> float:
-        """End all at once, then take from each disk what it had not written."""
+        """End all at once, then take from all disks what they had not written."""
         instant = self._kill.inject()
-        self._lost = {host.name: control.power_cut_host(self.lab, host.name) for host in self.disks}
+        self._lost = control.power_cut_hosts(self.lab, [host.name for host in self.disks])
         return instant
 
     def evidence(self) -> Sequence[Evidence]:
@@ -224,4 +228,6 @@ def _sync(lab: str, host: Host) -> float | None:
     """How many seconds a few synced writes take on a host's disk; None where there is no room for them."""
     path = f"/run/lab/hosts/{host.name}/data/.probe"
     done = control.run(lab, host.name, ["python3", "-I", "-S", "-c", _SYNC, path, str(SYNCS)])
+    if done.returncode not in {0, errno.ENOSPC}:
+        raise LabError(f"{host.name}: nothing says whether its disk has room: {done.stderr.strip() or done.returncode}")
     return None if done.returncode else float(done.stdout)

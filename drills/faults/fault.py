@@ -27,6 +27,8 @@ class Fault(ABC):
     word: ClassVar[str]
     hold_seconds_min: ClassVar[float] = 0.0
     """How long it must last to do what it is for."""
+    inject_seconds_max: ClassVar[float] = 0.0
+    """How long it may take until it is broken as a whole, where that takes longer than a moment: clients go on."""
     back_seconds_min: ClassVar[float] = 0.0
     """How long clients must go on after the heal began, to see what it is for."""
     is_noticed: ClassVar[bool] = False

@@ -95,10 +95,13 @@ class Pause(HostFault):
         return time.monotonic()
 
     def evidence(self) -> Sequence[Evidence]:
-        """Their processes are stopped."""
+        """All that are still there stand still."""
+        now = processes(self.lab, self.names)
+        there = {name: [pid for pid in pids if pid in now[name]] for name, pids in self._paused.items()}
+        counts = {name: stopped(pids) for name, pids in there.items()}
         return [
-            Evidence(what=f"{name}: {stopped(pids)} of {len(pids)} processes are stopped", bit=stopped(pids) > 0)
-            for name, pids in processes(self.lab, self.names).items()
+            Evidence(what=f"{name}: {count} of {len(pids)} processes are stopped", bit=0 < len(pids) == count)
+            for (name, pids), count in zip(there.items(), counts.values(), strict=True)
         ]
 
     def heal(self) -> float:

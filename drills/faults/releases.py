@@ -24,6 +24,7 @@ class BadRelease(HostFault):
 
     word = "bad-release"
     is_noticed = True
+    inject_seconds_max = REACHED_SECONDS_MAX
 
     @property
     def engines(self) -> tuple[Host, ...]:

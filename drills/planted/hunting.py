@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from diversite.errors import LabError
+from diversite.errors import NotWholeError
 from drills import course
 from drills.course import Course
 from drills.drill import Report
@@ -52,6 +52,6 @@ def _signs(once: Course, on_report: Callable[[Report], None]) -> tuple[str, ...]
     directory: Path = course.begin(once)
     try:
         reports = course.run(once, directory, on_report)
-    except LabError as error:
+    except NotWholeError as error:  # any other failure says nothing of the variant, and ends the hunt
         return (f"the venue did not come together: {str(error).partition('.')[0]}",)
     return signs_of(reports[-1])

@@ -137,13 +137,11 @@ class Off(StateFault):
     def inject(self) -> float:
         """Take the power from all."""
         self._had = {name: len(pids) for name, pids in processes(self.lab, self.struck).items()}
-        self._unsynced: dict[str, int] = {}
         instant = time.monotonic()
+        disks = [name for name in self.struck if self.keepers.plan.hosts[name].data_gib]
         for name in self.struck:
-            if self.keepers.plan.hosts[name].data_gib:
-                self._unsynced[name] = control.power_cut_host(self.lab, name)
-            else:
-                control.kill_host(self.lab, name)
+            control.kill_host(self.lab, name)
+        self._unsynced = control.power_cut_hosts(self.lab, disks)
         return instant
 
     def evidence(self) -> Sequence[Evidence]:

@@ -87,6 +87,7 @@ def as_predicted(outcome: Outcome) -> Measured:
         forks=0,
         unlike_replay=0,
         entrances_serving=frozenset(number for number, it in enumerate(outcome.entrances.values()) if it.serves),
+        asked=120,
     )
     return replace(nothing, **middle)
 
@@ -131,7 +132,8 @@ def test_a_figure_that_never_came_is_wrong(name: str, continues: Outcome) -> Non
 
 
 WORST = [{name: 1} for name in ("orders_lost", "orders_duplicated", "orders_reordered", "forks", "unlike_replay")] + [
-    {"heal_seconds": None}
+    {"heal_seconds": None},
+    {"asked": 0},
 ]
 
 

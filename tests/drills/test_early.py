@@ -68,8 +68,11 @@ def test_a_disk_and_a_clock_have_failed_when_the_engine_is_out(four: Plan) -> No
 
 
 def test_peers_have_failed_when_nothing_is_acknowledged(four: Plan) -> None:
-    """A venue without acknowledgements for some seconds has halted."""
+    """A venue without acknowledgements for some seconds has halted, if so many are gone that it must."""
     degradation = PeersDrop("lab", four, cast(Observer, None))
+    degradation._gone = degradation._turns[:1]
+    assert not degradation.has_failed([line(10.0, 100)], 14.0)
+    degradation._gone = degradation._turns[:2]
     assert not degradation.has_failed([line(10.0, 100)], 12.0)
     assert degradation.has_failed([line(10.0, 100)], 14.0)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -50,6 +51,7 @@ def report(*, bit: bool = True, missing: tuple[str, ...] = ()) -> Report:
         forks=0,
         unlike_replay=0,
         entrances_serving=frozenset({1}),
+        asked=120,
     )
     return Report(
         fault=FAULT,
@@ -162,6 +164,9 @@ def test_a_void_repetition_says_nothing_of_times_and_everything_of_orders() -> N
     assert passed([slow, report()])
     assert not passed([slow])
     assert not passed([replace(report(missing=(LOST,)), untrue_pairs=(off,)), report()])
+    wrongs: list[dict[str, Any]] = [{"orders_duplicated": 1}, {"orders_reordered": 1}, {"unlike_replay": 1}]
+    for wrong_of in wrongs:
+        assert not passed([replace(slow, measured=replace(slow.measured, **wrong_of)), report()])
     assert "void: par - hel took 55.0 ms" in results.summary([slow, report()], calm_of(FOUR))
 
 
