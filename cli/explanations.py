@@ -16,6 +16,7 @@ from cli.console import new_table
 from cli.verdicts import Judged, dotted, failure_text, remedy_lines
 from diversite import consensus, quorum
 from diversite.bench import Bench
+from diversite.docstrings import describe
 from diversite.domains import Domain
 from diversite.errors import DiversiteError
 from diversite.outcome import predict, share
@@ -120,6 +121,7 @@ def _objective(plan: Plan, finding: Finding) -> Objective | None:
 
 def _about(finding: Finding, objective: Objective | None) -> str:
     """The vocabulary's own words, so that they are told the same everywhere."""
+    describe(Objective, Bounds, Recovery)
     if objective:
         told = Objective.model_fields["outcome"].description
         return f"outcome {objective.outcome}: {told}" if told else ""

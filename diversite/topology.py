@@ -10,18 +10,14 @@ Maps are keyed by name everywhere, so that adding one item renames no other.
 
 from __future__ import annotations
 
-import ast
 import datetime
-from collections.abc import Iterator
-from functools import cache
-from inspect import cleandoc
-from itertools import pairwise
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, StringConstraints, Tag
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
+
+from diversite.docstrings import describe
 
 SITES_MAX = 64
 VALIDATORS_MAX = 200
@@ -85,7 +81,7 @@ Date = Annotated[datetime.date, BeforeValidator(_date_of)]
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, defer_build=True)
 
 
 class Consensus(_Part):
@@ -393,29 +389,9 @@ class Topology(_Part):
 
 def schema() -> dict[str, Any]:
     """The JSON schema of a stack file, for editors."""
-    _describe()
+    describe(*_Part.__subclasses__())
     dialect = {"$schema": GenerateJsonSchema.schema_dialect}
     return dialect | Topology.model_json_schema(by_alias=True, schema_generator=_StackFileSchema)
-
-
-@cache
-def _describe() -> None:
-    """Give every field the docstring below it; only a schema needs them, and reading them takes longer than judging."""
-    parts = {part.__name__: part for part in _Part.__subclasses__()}
-    for definition in ast.parse(Path(__file__).read_text(encoding="utf-8")).body:
-        if isinstance(definition, ast.ClassDef) and definition.name in parts:
-            for name, told in _docstrings(definition):
-                parts[definition.name].model_fields[name].description = told
-    for part in parts.values():
-        part.model_rebuild(force=True)
-
-
-def _docstrings(definition: ast.ClassDef) -> Iterator[tuple[str, str]]:
-    """The fields of a class that a text follows, with that text."""
-    for field, below in pairwise(definition.body):
-        match field, below:
-            case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(told))):
-                yield name, cleandoc(told)
 
 
 class _StackFileSchema(GenerateJsonSchema):

@@ -10,8 +10,6 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
 from lab import disk, host
 from lab.files import JsonObject, write
 from lab.inputs import KeysInputs
@@ -120,6 +118,8 @@ def _private_key(private: bytes, public: bytes) -> JsonObject:
 
 
 def _new_pair() -> tuple[bytes, bytes]:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey  # noqa: PLC0415  as `certificates`
+
     key = Ed25519PrivateKey.generate()
     return key.private_bytes_raw(), key.public_key().public_bytes_raw()
 

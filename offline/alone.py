@@ -16,7 +16,6 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from diversite.errors import OfflineError
@@ -54,8 +53,7 @@ def forked(order: Order, where: Surroundings, descriptor: int) -> None:
         resident = _resident(order)
         children = _fork(nursery, order, where, f"127.0.0.1:{port}", with_pack=resident is None)
         head_start = _head_start(nursery, port, children, resident)
-        with ThreadPoolExecutor(max_workers=1) as pool:  # its stack is short; the SDK copies the stack at each resource
-            pool.submit(_run, head_start, order, tell).result()
+        _run(head_start, order, tell)
 
 
 @contextlib.contextmanager

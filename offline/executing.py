@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import runpy
 import sys
 import traceback
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pulumi
@@ -25,7 +27,8 @@ def execute(session: Session) -> int:
     pulumi.runtime.set_all_config(dict(session.configuration.values), sorted(session.configuration.secret_keys))
     pulumi.runtime.configure(_settings(session))
     try:
-        _run(str(project.program))
+        with _shallow_stacks():
+            _run(str(project.program))
     except pulumi.RunError as error:
         session.log("error", str(error), "")
     except SystemExit as error:
@@ -35,6 +38,19 @@ def execute(session: Session) -> int:
     else:
         return 0
     return 1
+
+
+@contextlib.contextmanager
+def _shallow_stacks() -> Iterator[None]:
+    """The SDK copies the stack at each resource, with every frame's line of source, and nobody here reads it.
+
+    One frame is the least that it takes. A failure's own stack is told after this, whole.
+    """
+    sys.tracebacklimit = 1
+    try:
+        yield
+    finally:
+        del sys.tracebacklimit
 
 
 def _settings(session: Session) -> pulumi.runtime.Settings:

@@ -11,12 +11,12 @@ import hashlib
 import os
 from base64 import b64decode, b64encode
 from pathlib import Path
-from typing import Final
-
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from typing import TYPE_CHECKING, Final
 
 from diversite.errors import OfflineError
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 MANAGER_TYPE: Final = "passphrase"
 PASSPHRASE_VARIABLE: Final = "PULUMI_CONFIG_PASSPHRASE"  # noqa: S105 - the name of a variable
@@ -50,7 +50,7 @@ class Crypter:
         """The text of a ciphertext; raises as `encrypt` does."""
         try:
             return _open(self._opened(), ciphertext)
-        except (InvalidTag, ValueError) as error:
+        except ValueError as error:
             raise OfflineError(
                 f"stack {self._stack}: a secret cannot be decrypted; was it encrypted for another stack?"
             ) from error
@@ -65,7 +65,7 @@ class Crypter:
         cipher = _cipher(_passphrase(self._stack), b64decode(salt))
         try:
             right = version == "v1" and _open(cipher, check) == _CHECK_WORD
-        except InvalidTag:
+        except _SealedOtherwiseError:
             right = False
         if not right:
             raise OfflineError(f"stack {self._stack}: {PASSPHRASE_VARIABLE} is not the passphrase of this stack.")
@@ -89,7 +89,14 @@ def _passphrase(stack: str) -> str:
     )
 
 
+class _SealedOtherwiseError(ValueError):
+    """It was sealed with another key, or is not whole."""
+
+
 def _cipher(passphrase: str, salt: bytes) -> AESGCM:
+    # Imported only where there is a secret: it takes a good part of what a preview without one takes.
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415
+
     return AESGCM(hashlib.pbkdf2_hmac("sha256", passphrase.encode(), salt, _ROUNDS, _KEY_BYTES))
 
 
@@ -99,8 +106,13 @@ def _seal(cipher: AESGCM, text: str) -> str:
 
 
 def _open(cipher: AESGCM, sealed: str) -> str:
+    from cryptography.exceptions import InvalidTag  # noqa: PLC0415  as above
+
     _, nonce, ciphertext = _split(sealed)
-    return cipher.decrypt(b64decode(nonce), b64decode(ciphertext), None).decode()
+    try:
+        return cipher.decrypt(b64decode(nonce), b64decode(ciphertext), None).decode()
+    except InvalidTag as error:
+        raise _SealedOtherwiseError from error
 
 
 def _split(text: str) -> tuple[str, str, str]:

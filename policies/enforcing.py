@@ -26,7 +26,9 @@ from pulumi_policy import (
     StackValidationPolicy,
 )
 from pulumi_policy import Severity as SdkSeverity
+from pydantic.alias_generators import to_camel
 
+from diversite.docstrings import describe
 from policies.declared import Resource, plain
 from policies.expected import expected
 from policies.rule import Blocker, ResourceRule, Rule, Settings, StackRule
@@ -141,6 +143,7 @@ def schema(rules: Iterable[Rule[Any]]) -> dict[str, dict[str, Any]]:
 @cache
 def _described(model: type[Settings]) -> Mapping[str, Mapping[str, Any]]:
     """The JSON schemas of settings, by name; several policies share a model."""
+    describe(model)
     properties: Mapping[str, Mapping[str, Any]] = model.model_json_schema(by_alias=True).get("properties", {})
     return properties
 
@@ -225,7 +228,7 @@ class _Configuration:
 
     def __init__(self, rules: Sequence[Rule[Any]]) -> None:
         models: dict[type[Settings], None] = {rule.settings: None for rule in rules}
-        self._keys = {model: frozenset(_described(model)) for model in models}
+        self._keys = {model: frozenset(map(to_camel, model.model_fields)) for model in models}
         self._defaults: Mapping[type[Settings], Settings] = {model: model() for model in models}
 
     def read(self, given: Mapping[str, Any] | None, report: Report) -> Mapping[type[Settings], Settings] | None:
@@ -250,9 +253,21 @@ class _Configuration:
         }
 
 
+class _Schema(PolicyConfigSchema):
+    """What rules may be told, described when the engine asks; who asks a pack in place never does."""
+
+    def __init__(self, rules: Sequence[Rule[Any]]) -> None:
+        self._rules = rules
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in {"properties", "required"}:
+            raise AttributeError(name)
+        super().__init__(schema(self._rules))
+        return self.__dict__[name]
+
+
 def _schema(rules: Sequence[Rule[Any]]) -> PolicyConfigSchema | None:
-    properties = schema(rules)
-    return PolicyConfigSchema(properties=properties) if properties else None
+    return _Schema(rules) if any(rule.settings.model_fields for rule in rules) else None
 
 
 def _level(mandatory: bool) -> EnforcementLevel:

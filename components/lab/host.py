@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import cast
+from collections.abc import Callable, Sequence
+from typing import TypeVar, cast
 
 import pulumi
 
@@ -28,6 +28,8 @@ from components.lab.resources import Service as LabService
 from diversite.plan import Access
 from diversite.plan import Host as PlannedHost
 from services import Paths, PathsOf, Service, firewall, membership, sysctl
+
+T = TypeVar("T")
 
 ROOT = "/run/lab/hosts"
 """Where a lab's hosts keep things, seen from inside its namespaces."""
@@ -80,9 +82,7 @@ class Machine(Component):
         )
         if access := args.plan.accesses.get(name):
             self._open_to_clients(access, cast(Foundation, args.foundation))
-        self.ready: Sequence[pulumi.Resource] = [
-            self._service(pulumi.Output.from_input(service), service.name, ()) for service in args.services
-        ]
+        self.ready: Sequence[pulumi.Resource] = [self._service(service, service.name, ()) for service in args.services]
         self.register_outputs({"address": str(args.host.address)})
 
     def _open_to_clients(self, access: Access, foundation: Foundation) -> None:
@@ -132,18 +132,23 @@ class Machine(Component):
         """Run a service that could be rendered only now."""
         self._service(service, name, after)
 
-    def _service(self, rendered: pulumi.Output[Service], name: str, after: Sequence[pulumi.Resource]) -> LabService:
+    def _service(
+        self, rendered: Service | pulumi.Output[Service], name: str, after: Sequence[pulumi.Resource]
+    ) -> LabService:
+        def of(part: Callable[[Service], T]) -> pulumi.Input[T]:
+            return rendered.apply(part) if isinstance(rendered, pulumi.Output) else part(rendered)
+
         return LabService(
             f"{self._name}-{name}",
             ServiceArgs(
                 world=self._world.id,
                 host=self.host.id,
                 name=name,
-                command=rendered.apply(_command),
-                files=rendered.apply(lambda known: dict(known.files)),
-                environment=rendered.apply(lambda known: {**SHARED_CORES, **known.environment}),
-                ready=rendered.apply(_ready),
-                restart=rendered.apply(lambda known: known.restart),
+                command=of(_command),
+                files=of(lambda known: dict(known.files)),
+                environment=of(lambda known: {**SHARED_CORES, **known.environment}),
+                ready=of(_ready),
+                restart=of(lambda known: known.restart),
                 tags=self._tags,
             ),
             pulumi.ResourceOptions.merge(

@@ -14,7 +14,7 @@ def dumps(topology: Topology) -> str:
     return str(yaml.dump(plain, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120))
 
 
-class _Dumper(yaml.SafeDumper):  # type: ignore[misc]  # no stubs
+class _Dumper(yaml.CSafeDumper):  # type: ignore[misc]  # no stubs
     """Quotes what any reader could take for something else: PyYAML only quotes what it would itself."""
 
 

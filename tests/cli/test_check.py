@@ -144,6 +144,15 @@ def test_a_bound_is_explained(run: Run, name: str) -> None:
     assert ran.out.splitlines()[-1].startswith((f"{name}: met", f"bounds.{name}: met"))
 
 
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("quorum_rtt_ms_max", "round trip to a quorum of the voting power"), ("survive[0]", "worst outcome")],
+)
+def test_an_explanation_says_what_the_name_means(run: Run, name: str, words: str) -> None:
+    """In the words of the stack file's reference."""
+    assert words in run("check", "--explain", name).out
+
+
 def test_a_recovery_is_explained_by_its_terms(run: Run) -> None:
     """Losses that take equally long are one row, whose terms have their sources."""
     rows = run("check", "--explain", "rto_seconds_max", "--format", "json")

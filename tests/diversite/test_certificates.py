@@ -16,7 +16,7 @@ from cryptography.x509.oid import NameOID
 from diversite import certificates, keys
 from diversite.errors import TopologyError
 from diversite.keys import HostHalves
-from lab.certificates import made
+from lab.selfsigned import made
 from tests.diversite.test_keys import MADE_AT, hosts_of, whole
 from tests.services.venues import passive
 

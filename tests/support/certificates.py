@@ -6,7 +6,8 @@ from functools import cache
 from pathlib import Path
 
 from diversite.plan import Host, Plan
-from lab.certificates import CERTIFICATE, KEY, made
+from lab.certificates import CERTIFICATE, KEY
+from lab.selfsigned import made
 from services.membership import ROLES
 
 
