@@ -23,7 +23,7 @@ test:
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy .
-	.venv/bin/pytest
+	.venv/bin/pytest --durations=20
 
 clean:
 	@-.venv/bin/diversite lab down --all
