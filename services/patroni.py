@@ -31,6 +31,10 @@ ROLE = "engine"
 """What an active-passive engine is to the store: it reads and adds to its tables, and owns nothing."""
 _BEGUN = {"database": DATABASE, "role": ROLE}
 CONNECTIONS_MAX = 100
+LOG_MEBIBYTES = {"lab": (96, 256), "cloud": (1024, 32_768)}
+"""How much log is written until a checkpoint at the latest, and is kept for a standby that is away. The disk of
+a lab's host has 512 MiB, of which etcd takes a quarter, and full it would end the store. A standby that was away for
+longer is made anew (`patronictl reinit`)."""
 
 
 def service(plan: Plan, host: Host, paths: Paths, mine: Membership) -> Service:
@@ -119,6 +123,7 @@ def _restoring(host: Host, store: StorePlan, paths: Paths) -> dict[str, str]:
 
 def _postgresql(plan: Plan, host: Host, store: StorePlan, paths: Paths, mine: Membership) -> dict[str, Any]:
     milliseconds = f"{store.timing.connection_timeout_ms}ms"
+    written, kept = LOG_MEBIBYTES["cloud" if paths.cloud else "lab"]
     shown = {"sslmode": "verify-ca", "sslcert": mine.certificate, "sslkey": mine.key}
     secured = {**shown, "sslrootcert": f"{paths.etc}/{MEMBERS}"}
     return {
@@ -139,6 +144,8 @@ def _postgresql(plan: Plan, host: Host, store: StorePlan, paths: Paths, mine: Me
             "unix_socket_directories": paths.data,
             "max_connections": CONNECTIONS_MAX,
             "shared_buffers": "64MB",
+            "max_wal_size": f"{written}MB",
+            "max_slot_wal_keep_size": f"{kept}MB",
             "synchronous_commit": "on",
             "wal_sender_timeout": milliseconds,
             "wal_receiver_timeout": milliseconds,

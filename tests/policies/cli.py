@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from tests.components.recorded import TOKEN
 from tests.policies.pack import CHECKOUT
 
 Told = tuple[str, str, str]
@@ -17,9 +18,10 @@ Told = tuple[str, str, str]
 
 
 class Cli:
-    """The CLI with a state of its own in a directory, and stack lab in it. It keeps its settings in the copy."""
+    """The CLI with a state of its own in a directory, and one stack in it. It keeps its settings in the copy."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, stack: str = "lab") -> None:
+        self._stack = stack
         self._project = directory / "project"
         self._project.mkdir()
         for path in CHECKOUT.iterdir():
@@ -33,15 +35,16 @@ class Cli:
             "PULUMI_CONFIG_PASSPHRASE": "passphrase",
             "PULUMI_SKIP_UPDATE_CHECK": "true",
             "PULUMI_ENABLE_STREAMING_JSON_PREVIEW": "true",
+            "HCLOUD_TOKEN": TOKEN,
         }
-        self._run("stack", "init", "lab")
+        self._run("stack", "init", stack)
 
     def preview(self, settings: Mapping[str, Mapping[str, Any]] | None = None) -> list[Told]:
-        """What the pack says of stack lab, sorted."""
+        """What the pack says of the stack, sorted."""
         path = self._project / "settings.json"
         path.write_text(json.dumps(settings or {}))
         output = self._run(
-            "preview", "--stack", "lab", "--policy-pack", "policies", "--json", "--policy-pack-config", str(path)
+            "preview", "--stack", self._stack, "--policy-pack", "policies", "--json", "--policy-pack-config", str(path)
         )
         events = [json.loads(line) for line in output.splitlines() if line.startswith("{")]
         found = [event["policyEvent"] for event in events if "policyEvent" in event]
