@@ -28,6 +28,8 @@ CALM_SECONDS = 6.0
 BACK_SECONDS = 8.0
 WHOLE_SECONDS_MAX = 120.0
 SETTLED_SECONDS_MAX = 30.0
+SILENCE_SECONDS_MIN = 1.0
+"""Ten orders: less than that without a confirmation happens in calm weather on a busy machine."""
 MARGIN_SECONDS = 3.0
 """What clients add: their patience with one entrance, and the pause before they ask the next."""
 
@@ -107,13 +109,18 @@ def violations(keepers: Keepers, lines: Sequence[load.Line]) -> tuple[str, ...]:
 
 
 def recovery(lines: Sequence[load.Line], broken: float, healed: float) -> float | None:
-    """From the fault to the end of the longest silence that began before the healing; None if that outlasted it."""
+    """From the fault to the end of the longest silence that began before the healing; None if that outlasted it.
+
+    Where there was none worth the name, the length of the longest: it says nothing of the fault when that was.
+    """
     instants = sorted(it.settled_seconds for it in lines if it.fate == "acknowledged" and it.settled_seconds > broken)
     edges = [broken, *instants]
     silences = [(b - a, b) for a, b in pairwise(edges) if a < healed]
     if not silences:
         return None
-    _, ended = max(silences)
+    longest, ended = max(silences)
+    if longest <= SILENCE_SECONDS_MIN:
+        return round(longest, 2)
     return round(ended - broken, 2) if ended < healed else None
 
 

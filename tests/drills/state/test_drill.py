@@ -25,6 +25,12 @@ def test_recovery_is_the_end_of_the_longest_silence() -> None:
     assert recovery(lines, broken=10.0, healed=25.0) == 8.0
 
 
+def test_a_venue_that_goes_on_has_nothing_to_recover_from() -> None:
+    """A pause of half a second late in the fault is not a recovery that took until then."""
+    lines = [at(10.0 + number / 10) for number in range(120)] + [at(22.4 + number / 10) for number in range(40)]
+    assert recovery(lines, broken=10.0, healed=25.0) == 0.5
+
+
 def test_there_is_no_recovery_before_the_healing() -> None:
     """A silence that outlasts the fault is a halt."""
     assert recovery([at(9.9), at(10.1), at(26.0)], broken=10.0, healed=25.0) is None
